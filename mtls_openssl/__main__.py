@@ -1,0 +1,24 @@
+"""The entry point, kept light: what needs no recipe is answered before anything is imported."""
+
+import sys
+
+from mtls_openssl import __version__
+
+
+def main() -> None:
+    """Run the command line, or say in one sentence why this machine cannot."""
+    if sys.platform == "win32":
+        sys.stderr.write(
+            "mtls-openssl runs on Linux and macOS; on Windows, run it inside WSL (wsl --install).\n"
+        )
+        raise SystemExit(3)
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"mtls-openssl {__version__}\n")
+        return
+    from mtls_openssl.cli import run  # typer takes most of the start-up time
+
+    run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

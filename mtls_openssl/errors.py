@@ -1,0 +1,118 @@
+"""What can go wrong, each kind with its exit code (the table in README, "Exit codes")."""
+
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Where a value stands in a YAML file: ("servers", "api", "names", 0)."""
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One fault of a file that a person wrote, and where its reader's finger should point."""
+
+    file: str
+    line: int
+    """Counted from 1."""
+    column: int
+    """Counted from 1, in characters."""
+    path: Path
+    message: str
+    hint: str = ""
+    """What to do about it."""
+    excerpt: str = ""
+    """The line itself, without its end."""
+    width: int = 1
+    """How many characters are meant, for the caret."""
+
+
+class Fault(ValueError):
+    """What a value's own parser says of it, before anyone knows the line it stands on."""
+
+    def __init__(
+        self, message: str, hint: str = "", path: Path = (), word: str = "", *, hide: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.path = path
+        """Where inside the value, if it is a list or a mapping."""
+        self.word = word
+        """The part of the text that is meant."""
+        self.hide = hide
+        """Whether the text is a secret, not to be shown again."""
+        self.others: tuple[Fault, ...] = ()
+        """Further faults of the same value."""
+
+    @classmethod
+    def all(cls, faults: "list[Fault]") -> "Fault":
+        """Give the first of several faults, carrying the others."""
+        first, *rest = faults
+        first.others = tuple(rest)
+        return first
+
+
+class Failure(Exception):
+    """A failure with a known cause: one clear message, perhaps a remedy, never a traceback."""
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "failure"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadInput(Failure):
+    """A recipe, a workflow file or a command line that is wrong; every fault is named at once."""
+
+    exit_code = 2
+    kind = "input"
+
+    def __init__(self, problems: tuple[Problem, ...], message: str = "", hint: str = "") -> None:
+        super().__init__(message or "; ".join(problem.message for problem in problems), hint)
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+
+
+class CommandFailed(Failure):
+    """An openssl command ended with an error, or asked what nobody had an answer for."""
+
+    kind = "command"
+
+    def __init__(self, message: str, hint: str = "", output: str = "") -> None:
+        super().__init__(message, hint)
+        self.output = output
+        """What the command printed, secrets masked."""
+
+
+class CheckFailed(Failure):
+    """A command did its work, but what it made is not what the recipe asks for."""
+
+    kind = "check"
+
+
+class Refused(Failure):
+    """A change that would overwrite a key or outdate an authority without being told to."""
+
+    kind = "refused"
+
+
+class Locked(Failure):
+    """Another apply holds the directory."""
+
+    kind = "locked"
+
+
+class MachineFault(Failure):
+    """No openssl, one that is too old, an unwritable directory, a full disk."""
+
+    exit_code = 3
+    kind = "machine"
+
+
+class Interrupted(Failure):
+    """The person, or the system, asked to stop."""
+
+    exit_code = 130
+    kind = "interrupted"

@@ -1,0 +1,168 @@
+"""The recipe's single values, each with its own parser and its JSON Schema.
+
+A parser takes what the YAML holds and gives a frozen value, or raises Fault with a remedy; pydantic
+calls it through `parsed`, and `recipe` gives each fault its line.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from mtls_openssl.errors import Fault, Path
+from mtls_openssl.source import suggestion
+
+KEY_KINDS = (
+    "rsa:2048", "rsa:3072", "rsa:4096", "rsa:8192", "ec:P-256", "ec:P-384", "ec:P-521",
+    "ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87",
+)  # fmt: skip
+DIGESTS = ("sha224", "sha256", "sha384", "sha512")
+LONGEST_LIFE = 36_500
+"""Days; past 2049 a certificate's dates change their form, past 9999 there is none."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What kind of key pair: an algorithm of openssl-genpkey(1), and its size or curve."""
+
+    algorithm: str
+    """RSA, EC, ED25519, ML-DSA-44, ML-DSA-65 or ML-DSA-87."""
+    size: str = ""
+    """Bits of an RSA modulus, or the name of a curve."""
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.size}".strip()
+
+
+def parsed(parse: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
+    """Annotate a field whose value has a parser of its own, which raises Fault."""
+
+    def validate(value: object) -> Any:
+        try:
+            return parse(value)
+        except Fault as fault:
+            faults = (fault, *fault.others)
+            raise PydanticCustomError("fault", "fault", {"faults": faults}) from None
+
+    return PlainValidator(validate), WithJsonSchema(schema)
+
+
+def parse_key(value: object) -> Key:
+    if value not in KEY_KINDS:
+        raise Fault(f"{value!r} is no kind of key", f"there are {', '.join(KEY_KINDS)}")
+    algorithm, _, size = str(value).partition(":")
+    return Key(algorithm.upper(), size)
+
+
+def parse_whole(least: int, most: int, what: str) -> Callable[[object], int]:
+    def parse(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"0*[0-9]{1,9}", value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise Fault(
+                f"{value!r} is no number of {what}", f"write a whole number, {least} to {most}"
+            )
+        return value
+
+    return parse
+
+
+def parse_serial(value: object) -> int | str:
+    """Read a serial number: positive, at most 20 octets (RFC 5280 section 4.1.2.2)."""
+    if value in ("random", "file"):
+        return str(value)
+    text = str(value)
+    base = 16 if text.lower().startswith("0x") else 10
+    digits = r"0x[0-9a-f]+" if base == 16 else r"[0-9]+"
+    number = int(text, base) if re.fullmatch(digits, text.lower()) and len(text) < 60 else 0
+    if isinstance(value, bool) or not 0 < number < 2**159:
+        raise Fault(f"{text!r} is no serial number", "write a positive number, random or file")
+    return number
+
+
+def choice(what: str, values: Iterable[str]) -> Any:
+    known = tuple(values)
+
+    def parse(value: object) -> str:
+        if value not in known:
+            raise Fault(f"{value!r} is no {what}", suggestion(value, known))
+        return str(value)
+
+    return parsed(parse, {"enum": list(known)})
+
+
+def text(what: str, pattern: str = r".+", hint: str = "") -> Any:
+    def parse(value: object) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise Fault(f"{what} is one text", hint or "write it on one line")
+        if not re.fullmatch(pattern, str(value)):
+            raise Fault(f"{str(value)!r} is no {what}", hint or "write it on one line")
+        return str(value)
+
+    return parsed(parse, {"type": "string"})
+
+
+def check_inside(value: str) -> str:
+    """Give a path that stays inside its folder; raises Fault for one that would climb out."""
+    parts = value.split("/")
+    if (
+        not value
+        or value.startswith(("/", "~", "-"))
+        or ".." in parts
+        or "" in parts
+        or any(ord(character) < 32 or character in "\\\x7f" for character in value)
+    ):
+        raise Fault(
+            f"{value!r} is no path inside the directory", "name a file below it, without .. or /"
+        )
+    return value
+
+
+def parse_inside(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Fault("a path is one text", "name a file inside the directory")
+    return check_inside(str(value))
+
+
+def parse_files(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise Fault("files: is a mapping", "write files: {key: NAME, certificate: NAME}")
+    faults = []
+    for kind, path in value.items():
+        try:
+            parse_inside(path)
+        except Fault as fault:
+            fault.path = (kind,)
+            faults.append(fault)
+    if faults:
+        raise Fault.all(faults)
+    return {kind: str(path) for kind, path in value.items()}
+
+
+def parse_constraints(value: object) -> tuple[str, ...]:
+    """Read name constraints as `permitted;DNS:example.com` (x509v3_config(5))."""
+    how = "write {permitted: [DNS:example.com, IP:10.0.0.0/8], excluded: [...]}"
+    if not isinstance(value, dict) or not value or set(value) - {"permitted", "excluded"}:
+        raise Fault("name constraints are lists of permitted and excluded names", how)
+    result = []
+    for side, items in value.items():
+        for number, item in enumerate(items if isinstance(items, list) else [items]):
+            result.append(f"{side};{_constraint(item, (side, number), how)}")
+    return tuple(result)
+
+
+def _constraint(item: object, path: Path, how: str) -> str:
+    kind, _, rest = str(item).partition(":")
+    if kind not in ("DNS", "IP", "email", "URI") or not re.fullmatch(r"[\w.@:/-]+", rest):
+        raise Fault(f"{item!r} is no name constraint", how, path)
+    if kind != "IP":
+        return f"{kind}:{rest}"
+    try:
+        network = ipaddress.ip_network(rest)
+    except ValueError as error:
+        raise Fault(f"{rest!r} is no network: {error}", how, path) from None
+    return f"IP:{network.network_address}/{network.netmask}"

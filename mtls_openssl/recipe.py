@@ -1,0 +1,346 @@
+"""The recipe: who the authorities, servers and clients are.
+
+The YAML is validated by pydantic, whose JSON Schema is `mtls-openssl schema`; what comes out are
+frozen values. Every fault is reported at once, each with its line.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from mtls_openssl import source
+from mtls_openssl.errors import BadInput, Path, Problem
+from mtls_openssl.fields import (
+    DIGESTS,
+    KEY_KINDS,
+    LONGEST_LIFE,
+    Key,
+    choice,
+    parse_constraints,
+    parse_files,
+    parse_inside,
+    parse_key,
+    parse_serial,
+    parse_whole,
+    parsed,
+    text,
+)
+from mtls_openssl.names import NAMES_SCHEMA, parse_names
+from mtls_openssl.secret import SOURCE_SCHEMA, Env, Source, parse_source
+from mtls_openssl.source import Document, suggestion
+from mtls_openssl.subject import SUBJECT_SCHEMA, Subject, merge, parse_subject
+
+Section: TypeAlias = Literal["root", "issuing", "server", "client"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
+
+_NAME = re.compile(r"\w[\w.@+-]{0,99}")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pkcs12(_Model):
+    """A bundle of certificate and key, for import into browsers and keychains."""
+
+    password: Annotated[Source | None, *parsed(parse_source, SOURCE_SCHEMA)] = None
+    compatibility: Annotated[str, *choice("compatibility", ("default", "legacy"))] = "default"
+
+
+def _empty_for_none(value: object) -> object:
+    return {} if value is None else value
+
+
+_SecretField: TypeAlias = Annotated[Source | None, *parsed(parse_source, SOURCE_SCHEMA)]
+_DAYS = {"type": "integer", "minimum": 1, "maximum": LONGEST_LIFE}
+_SERIAL = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
+
+
+class Options(_Model):
+    """What an entity may say of itself; whatever is left out comes from below."""
+
+    subject: Annotated[Subject | None, *parsed(parse_subject, SUBJECT_SCHEMA)] = None
+    key: Annotated[Key | None, *parsed(parse_key, {"enum": list(KEY_KINDS)})] = None
+    days: Annotated[int | None, *parsed(parse_whole(1, LONGEST_LIFE, "days"), _DAYS)] = None
+    digest: Annotated[str | None, *choice("digest", DIGESTS)] = None
+    serial: Annotated[int | str | None, *parsed(parse_serial, _SERIAL)] = None
+    passphrase: _SecretField = None
+    pkcs12: Pkcs12 | None = None
+    crl_url: Annotated[
+        str | None,
+        *text("URL", r"https?://[\x21-\x2b\x2d-\x7e]+", "write http://host/path, without commas"),
+    ] = None
+    issuer: Annotated[str | None, *text("authority's name")] = None
+
+    def over(self, under: "Options") -> "Options":
+        """Lay these options over others: what is given here wins; subjects merge."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        below = {name: getattr(under, name) for name in under.model_fields_set}
+        if self.subject is not None and under.subject is not None:
+            given["subject"] = merge(under.subject, self.subject)
+        if self.pkcs12 is not None and under.pkcs12 is not None:
+            given["pkcs12"] = Pkcs12.model_construct(
+                **{n: getattr(under.pkcs12, n) for n in under.pkcs12.model_fields_set}
+                | {n: getattr(self.pkcs12, n) for n in self.pkcs12.model_fields_set}
+            )
+        return type(self).model_construct(_fields_set=None, **below | given)
+
+
+_FILES_SCHEMA = {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+class EntityOptions(Options):
+    """What only one entity may say."""
+
+    files: Annotated[dict[str, str], *parsed(parse_files, _FILES_SCHEMA)] = Field(
+        default_factory=dict, description="Other names for its files: key, request, certificate, …"
+    )
+
+
+class Authority(EntityOptions):
+    """A certification authority: self-signed where it has no issuer."""
+
+    path_length: Annotated[
+        int | None,
+        *parsed(parse_whole(0, 100, "authorities below"), {"type": "integer", "minimum": 0}),
+    ] = None
+    name_constraints: Annotated[
+        tuple[str, ...] | None, *parsed(parse_constraints, {"type": "object"})
+    ] = None
+
+
+class EndEntity(EntityOptions):
+    """A server or a client."""
+
+    names: Annotated[tuple[str, ...] | None, *parsed(parse_names, NAMES_SCHEMA)] = None
+
+
+class _File(_Model):
+    """A recipe of mtls-openssl: who the authorities, servers and clients are."""
+
+    model_config = ConfigDict(title="mtls-openssl recipe")
+
+    workflow: Annotated[str, *text("workflow", hint="name a bundled one, or a file")] = Field(
+        description="mutual-tls, encrypted-ca, or the path of a workflow file."
+    )
+    directory: Annotated[str | None, *parsed(parse_inside, {"type": "string"})] = Field(
+        None,
+        description="Where the files go, below the recipe's folder; default: the recipe's name.",
+    )
+    defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Options()
+    authorities: dict[str, Annotated[Authority, BeforeValidator(_empty_for_none)]]
+    servers: dict[str, Annotated[EndEntity, BeforeValidator(_empty_for_none)]] = {}
+    clients: dict[str, Annotated[EndEntity, BeforeValidator(_empty_for_none)]] = {}
+
+
+@dataclass(frozen=True)
+class Entity:
+    """An authority, a server or a client, as the recipe has it."""
+
+    name: str
+    section: Section
+    path: Path
+    issuer: str
+    """The issuing authority's name; its own for a root."""
+    declared: EntityOptions
+    """What it says of itself."""
+    options: Options
+    """The same, over the recipe's defaults."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe that was read and found sound in itself."""
+
+    document: Document
+    workflow: str
+    directory: str
+    """Relative to the recipe's folder."""
+    entities: tuple[Entity, ...]
+    """Authorities, every issuer before those it issues for; then servers; then clients."""
+
+    def entity(self, name: str) -> Entity:
+        """Give the entity of that name; raises KeyError."""
+        return next(entity for entity in self.entities if entity.name == name)
+
+    def secret_variables(self) -> frozenset[str]:
+        """Give the environment variables that hold secrets."""
+        return frozenset(
+            secret.name
+            for entity in self.entities
+            for secret in (
+                entity.options.passphrase,
+                entity.options.pkcs12.password if entity.options.pkcs12 else None,
+            )
+            if isinstance(secret, Env)
+        )
+
+
+def load(path: FilePath, name: str = "") -> Recipe:
+    """Read the recipe at `path`; raises BadInput naming every fault."""
+    return build(source.read(path, name), FilePath(path.name).stem)
+
+
+def build(document: Document, stem: str) -> Recipe:
+    """Make a recipe of a YAML document; its directory is `stem` unless it names one."""
+    data = document.data
+    problems = [*_entity_problems(document, data)]
+    try:
+        file = _File.model_validate(data)
+    except ValidationError as error:
+        problems += validation_problems(document, _File, error)
+    if problems:
+        raise BadInput(tuple(problems))
+    directory = file.directory or stem
+    if FilePath(document.file).name == directory:
+        problem = document.problem(
+            (), "the recipe and its directory have the same name", "add directory:"
+        )
+        raise BadInput((problem,))
+    return Recipe(document, file.workflow, directory, tuple(_entities(file, _issuers(data))))
+
+
+def schema() -> dict[str, Any]:
+    """Give the recipe's JSON Schema (draft 2020-12)."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_File.model_json_schema(),
+    }
+
+
+def validation_problems(
+    document: Document, model: type[BaseModel], error: ValidationError
+) -> Iterator[Problem]:
+    """Turn what pydantic found into problems with lines."""
+    for item in error.errors(include_url=False):
+        loc = tuple(part for part in item["loc"] if part != "[key]")
+        match item["type"]:
+            case "fault":
+                yield from (document.fault(loc, fault) for fault in item["ctx"]["faults"])
+            case "extra_forbidden":
+                hint = suggestion(loc[-1], _fields(model, loc[:-1]))
+                yield document.problem(loc, f"unknown key {loc[-1]!r}", hint, key=True)
+            case "missing":
+                yield document.problem(loc[:-1], f"{loc[-1]}: is missing", "add it", key=True)
+            case "model_type" | "dict_type" | "model_attributes_type":
+                hint = suggestion("", _fields(model, loc))
+                yield document.problem(loc, f"{loc[-1]}: takes a mapping here", hint)
+            case _:
+                yield document.problem(loc, f"{loc[-1]}: {item['msg']}", "")
+
+
+def _fields(model: Any, loc: Path) -> list[str]:
+    """Give the keys that are known at a place of the model."""
+    for step in loc:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            field = model.model_fields.get(str(step))
+            model = field.annotation if field else None
+        else:
+            model = get_args(model)[-1] if get_args(model) else None
+        while get_args(model) and not isinstance(model, type) and "dict" not in str(model):
+            model = get_args(model)[0]
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return list(model.model_fields)
+    return []
+
+
+def _named(data: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for group in ("authorities", "servers", "clients"):
+        entities = data.get(group)
+        if isinstance(entities, dict):
+            for name, value in entities.items():
+                yield group, name, value if isinstance(value, dict) else {}
+
+
+def _entity_problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
+    """Find what is wrong with the entities' names and issuers, whatever else is."""
+    seen: dict[str, str] = {}
+    for group, name, _ in _named(data):
+        if not _NAME.fullmatch(name) or name.casefold() == "recipe":
+            hint = "use letters, digits and . _ @ + - ; a wildcard belongs into names:"
+            yield document.problem((group, name), f"{name!r} cannot name files", hint, key=True)
+        if (first := seen.setdefault(name.casefold(), f"{group}.{name}")) != f"{group}.{name}":
+            message = f"{name!r} is named already, as {first}"
+            yield document.problem((group, name), message, "names are unique in a recipe", key=True)
+    yield from _issuer_problems(document, data)
+
+
+def _issuer_problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
+    authorities = data.get("authorities")
+    if authorities is None or not isinstance(authorities, dict):
+        return
+    if not authorities:
+        yield document.problem(("authorities",), "there is no authority", "name one", key=True)
+        return
+    issuers = _issuers(data)
+    for group, name, value in _named(data):
+        path = (group, name, "issuer")
+        given = value.get("issuer")
+        if given is not None and given not in authorities:
+            yield document.problem(
+                path, f"{given!r} is no authority", suggestion(given, authorities)
+            )
+        elif group != "authorities" and issuers[name] is None:
+            hint = f"add issuer: with one of {', '.join(authorities)}"
+            yield document.problem(
+                (group, name), "more than one authority could issue this", hint, key=True
+            )
+        elif group == "authorities" and _circular(name, issuers):
+            yield document.problem(
+                path, f"{name!r} would issue itself", "begin with a root, which has no issuer"
+            )
+
+
+def _issuers(data: dict[str, Any]) -> dict[str, str | None]:
+    """Give everyone's issuer: as said, or the only one that can be meant."""
+    authorities = {n: v for group, n, v in _named(data) if group == "authorities"}
+    defaults = data.get("defaults")
+    default = defaults.get("issuer") if isinstance(defaults, dict) else None
+    above = {v.get("issuer") for v in authorities.values()}
+    lowest = [name for name in authorities if name not in above]
+    only = lowest[0] if len(lowest) == 1 else default
+    return {
+        name: value.get("issuer") or (name if group == "authorities" else default or only)
+        for group, name, value in _named(data)
+    }
+
+
+def _circular(name: str, issuers: dict[str, str | None]) -> bool:
+    seen = {name}
+    above = issuers.get(name)
+    if above == name:
+        return False
+    while above is not None and above not in seen:
+        seen.add(above)
+        above, below = issuers.get(above), above
+        if above == below:
+            return False
+    return above is not None
+
+
+def _entities(file: _File, issuers: dict[str, str | None]) -> Iterator[Entity]:
+    groups: tuple[tuple[str, dict[str, Any], Section], ...] = (
+        ("authorities", _issuers_first(file.authorities, issuers), "issuing"),
+        ("servers", file.servers, "server"),
+        ("clients", file.clients, "client"),
+    )
+    for group, members, kind in groups:
+        for name, declared in members.items():
+            issuer = issuers[name] or name
+            section: Section = "root" if kind == "issuing" and issuer == name else kind
+            options = declared.over(file.defaults)
+            yield Entity(name, section, (group, name), issuer, declared, options)
+
+
+def _issuers_first(
+    authorities: dict[str, Authority], issuers: dict[str, str | None]
+) -> dict[str, Authority]:
+    def depth(name: str) -> int:
+        above = issuers[name]
+        return 0 if above is None or above == name else 1 + depth(above)
+
+    return {name: authorities[name] for name in sorted(authorities, key=depth)}
