@@ -1,0 +1,227 @@
+"""What a file that a step makes is expected to be: values only, judged by `checks`.
+
+The expectations follow DESIGN's "Verified means" and name what RFC 5280 and openssl's man pages
+name: subject, issuer, serial, validity, purpose, chain.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from mtls_openssl.fields import DIGESTS
+from mtls_openssl.recipe import Entity, Options
+from mtls_openssl.secret import Need
+from mtls_openssl.subject import Subject, to_text
+
+PURPOSES = {"server": "sslserver", "client": "sslclient"}
+"""Which `openssl verify -purpose` a certificate must serve."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One thing that must hold of a file."""
+
+    name: str
+    expected: str
+    """For a person, and to be compared with what is found."""
+    mended_by: str = ""
+    """Why it may fail where the workflow's erratum is left out."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file, what it is, and what must hold of it."""
+
+    kind: str
+    """key, request, certificate, combined, pkcs12, or another of the workflow's layout."""
+    path: str
+    entity: str
+    expectations: tuple[Expectation, ...] = ()
+    need: Need | None = None
+    """The secret that opens it."""
+    same_key_as: str = ""
+    """A key or request whose public key this one must have."""
+    key_need: Need | None = None
+    """The secret that opens `same_key_as`."""
+    trust: str = ""
+    """The root certificate above it."""
+    untrusted: tuple[str, ...] = ()
+    """The issuing CAs' certificates between."""
+    purpose: str = ""
+    names: tuple[str, ...] = ()
+    """The names that a peer may know it by: DNS:…, IP:…."""
+    parts: tuple[str, ...] = ()
+    """The files that a combined file joins; a bundle's certificate and key."""
+    text: str | None = None
+    """What a written file holds."""
+    mode: str = ""
+    """The mode that chmod gives it, in octal."""
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """An entity with everything settled: its options, its files, its place in the hierarchy."""
+
+    entity: Entity
+    options: Options
+    subject: Subject
+    files: Mapping[str, str]
+    """Kind of file to path, relative to the directory."""
+    issuer: "Member | None"
+    """None for a root."""
+    strict: bool
+
+    @property
+    def name(self) -> str:
+        """The entity's name."""
+        return self.entity.name
+
+    @property
+    def passphrase(self) -> Need | None:
+        """The secret that its key is encrypted with."""
+        if self.options.passphrase is None:
+            return None
+        key = self.files.get("key", self.name)
+        path = (*self.entity.path, "passphrase")
+        return Need(self.options.passphrase, f"the pass phrase of {key}", key, path, shortest=4)
+
+    @property
+    def export_password(self) -> Need | None:
+        """The secret that its PKCS#12 bundle is encrypted with."""
+        pkcs12 = self.options.pkcs12
+        if pkcs12 is None or pkcs12.password is None or "pkcs12" not in self.files:
+            return None
+        file = self.files["pkcs12"]
+        path = (*self.entity.path, "pkcs12", "password")
+        return Need(pkcs12.password, f"the export password of {file}", file, path)
+
+    def above(self) -> "tuple[Member, ...]":
+        """Give the authorities above it, the issuer first and the root last."""
+        return () if self.issuer is None else (self.issuer, *self.issuer.above())
+
+
+def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: bool) -> Artifact:
+    """Say what a file of a kind must be, made for a member by a command.
+
+    `requested` tells whether a request stands between the key and the certificate.
+    """
+    plain = Artifact(kind, path, member.name)
+    match kind:
+        case "key":
+            return _key(plain, member)
+        case "request":
+            return _request(plain, member)
+        case "certificate":
+            return _certificate(plain, member, argv, requested)
+        case "combined":
+            private = (Expectation("private", "yes"), Expectation("parts", "certificate and key"))
+            return replace(plain, expectations=private, parts=_parts(member))
+        case "pkcs12":
+            return _pkcs12(plain, member)
+    return replace(plain, expectations=(Expectation("content", "not empty"),))
+
+
+def _parts(member: Member) -> tuple[str, ...]:
+    return member.files["certificate"], member.files["key"]
+
+
+def _key(plain: Artifact, member: Member) -> Artifact:
+    encrypted = "yes" if member.passphrase else "no"
+    expectations = (
+        Expectation("private", "yes"),
+        Expectation("encrypted", encrypted),
+        Expectation("algorithm", str(member.options.key)),
+    )
+    return replace(plain, expectations=expectations, need=member.passphrase)
+
+
+def _request(plain: Artifact, member: Member) -> Artifact:
+    expectations = (
+        Expectation("signature", "good"),
+        Expectation("subject", to_text(member.subject)),
+        Expectation("public-key", f"that of {member.files['key']}"),
+    )
+    return replace(
+        plain,
+        expectations=expectations,
+        same_key_as=member.files["key"],
+        key_need=member.passphrase,
+    )
+
+
+def _certificate(
+    plain: Artifact, member: Member, argv: tuple[str, ...], requested: bool
+) -> Artifact:
+    above = member.above()
+    issuer = member.issuer or member
+    authority = member.entity.section in ("root", "issuing")
+    twin = member.files["request"] if requested else member.files["key"]
+    expectations = [
+        Expectation("subject", to_text(member.subject)),
+        Expectation("issuer", to_text(issuer.subject)),
+        Expectation("public-key", f"that of {twin}"),
+        Expectation("validity", f"{member.options.days} days"),
+    ]
+    if (serial := _option(argv, "-set_serial")) is not None:
+        expectations.append(Expectation("serial", str(int(serial, 0))))
+    if digests := [word[1:] for word in argv if word[1:] in DIGESTS]:
+        expectations.append(Expectation("digest", digests[0]))
+    if authority:
+        expectations.append(Expectation("ca", "yes"))
+    expectations.append(Expectation("chain", "good"))
+    purpose = PURPOSES.get(member.entity.section, "")
+    if purpose:
+        expectations.append(Expectation("purpose", purpose))
+    return replace(
+        plain,
+        expectations=tuple(expectations),
+        same_key_as=twin,
+        key_need=None if requested else member.passphrase,
+        trust=above[-1].files["certificate"] if above else plain.path,
+        untrusted=tuple(ca.files["certificate"] for ca in above[:-1]),
+        purpose=purpose,
+        strict=member.strict,
+    )
+
+
+def _pkcs12(plain: Artifact, member: Member) -> Artifact:
+    expectations = (
+        Expectation("private", "yes"),
+        Expectation("opens", "with its password"),
+        Expectation("certificate", f"that of {member.files['certificate']}"),
+        Expectation("public-key", f"that of {member.files['certificate']}"),
+    )
+    return replace(
+        plain,
+        expectations=expectations,
+        need=member.export_password,
+        same_key_as=member.files["certificate"],
+        parts=_parts(member),
+    )
+
+
+def _option(argv: tuple[str, ...], option: str) -> str | None:
+    return argv[argv.index(option) + 1] if option in argv[:-1] else None
+
+
+def written(path: str, entity: str, text: str) -> Artifact:
+    """Say what a file must be that the tool writes itself."""
+    return Artifact("text", path, entity, (Expectation("content", "as written"),), text=text)
+
+
+def with_mode(path: str, entity: str, mode: str) -> Artifact:
+    """Say what chmod must have done."""
+    octal = re.sub("^0", "", mode)
+    return Artifact("mode", path, entity, (Expectation("mode", octal),), mode=octal)
+
+
+def mended(artifact: Artifact, why: str, names: tuple[str, ...]) -> Artifact:
+    """Note the expectations that fail where an erratum is left out."""
+    return replace(
+        artifact,
+        expectations=tuple(
+            replace(expectation, mended_by=why) if expectation.name in names else expectation
+            for expectation in artifact.expectations
+        ),
+    )

@@ -1,0 +1,360 @@
+"""A command as a person reads it in a tutorial, with `{placeholders}` and `[optional groups]`.
+
+A template is split into words before anything is put in, so that no value can become an option or
+a second word. What a command reads and writes follows from its own words (`-in`, `-out`, `>`, …).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mtls_openssl.errors import Fault
+
+Value: TypeAlias = str | tuple[str, ...] | None
+"""What a placeholder stands for: a text, several, or nothing."""
+
+PROGRAMS = ("openssl", "cat", "chmod", "mkdir")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Letters that stay as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A placeholder, `{name}`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """An optional group, `[…]` or `[name? …]`."""
+
+    test: str
+    parts: "tuple[Part, ...]"
+
+
+Part: TypeAlias = Text | Slot | Group
+
+
+@dataclass(frozen=True)
+class Template:
+    """A text with placeholders and optional groups."""
+
+    parts: tuple[Part, ...]
+
+    def slots(self) -> Iterator[str]:
+        """Give the names whose values are put in."""
+        yield from _slots(self.parts)
+
+    def tests(self) -> Iterator[str]:
+        """Give the names that are only asked whether they have a value."""
+        yield from _tests(self.parts)
+
+    def names(self) -> set[str]:
+        """Give every name that the template knows."""
+        return {*self.slots(), *self.tests()}
+
+    def words(self, values: Mapping[str, Value]) -> tuple[str, ...] | None:
+        """Give the command's words, or None where a placeholder outside groups has no value."""
+        if any(not values.get(name) for name in _bare(self.parts)):
+            return None
+        words: list[str | None] = [None]
+        for piece in _pieces(self.parts, values):
+            if piece is None:
+                words.append(None)
+            elif isinstance(piece, tuple):
+                words += [*piece, None]
+            else:
+                words[-1] = (words[-1] or "") + piece
+        return tuple(word for word in words if word is not None)
+
+    def text(self, values: Mapping[str, Value], escape: Callable[[str], str]) -> str | None:
+        """Give the text with every value escaped, or None where a bare placeholder has none."""
+        if any(not values.get(name) for name in _bare(self.parts)):
+            return None
+        return "".join(_texts(self.parts, values, escape))
+
+
+def parse(source: str) -> Template:
+    """Read a template; raises Fault that names the unbalanced or empty part.
+
+    `{{`, `}}`, `[[` and `]]` outside groups stand for the single character.
+    """
+    parts, rest = _parse(source, depth=0)
+    if rest:
+        raise Fault("a ] closes no group", "write ]] for the character itself", word=rest)
+    return Template(parts)
+
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}\[\]]*)\}|[\[\]{}]|[^{}\[\]]+")
+_NAME = re.compile(r"[a-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+_TEST = re.compile(rf"({_NAME.pattern})\?\s*")
+
+
+def _parse(source: str, depth: int) -> tuple[tuple[Part, ...], str]:
+    """Read parts up to the group's end; give them and what is left, its ] included."""
+    parts: list[Part] = []
+    while source:
+        if depth == 0 and source[:2] in ("[[", "]]"):
+            parts.append(Text(source[0]))
+            source = source[2:]
+        elif source[0] == "]":
+            return tuple(parts), source
+        elif source[0] == "[":
+            group, source = _parse_group(source, depth)
+            parts.append(group)
+        else:
+            part, source = _parse_part(source)
+            parts.append(part)
+    return tuple(parts), ""
+
+
+def _parse_group(source: str, depth: int) -> tuple[Group, str]:
+    match = _TEST.match(source, 1)
+    inner, rest = _parse(source[match.end() if match else 1 :], depth + 1)
+    if not rest:
+        raise Fault("a [ opens a group that nothing closes", "add ]", word=source)
+    if not match and not any(_slots(inner)):
+        raise Fault(
+            "an optional group needs a placeholder, or a test",
+            "write [name? words]; [[ for the character itself",
+            word=source[: len(source) - len(rest) + 1],
+        )
+    return Group(match[1] if match else "", inner), rest[1:]
+
+
+def _parse_part(source: str) -> tuple[Part, str]:
+    match = _TOKEN.match(source)
+    assert match  # every character but [ and ] begins a token, and those are taken above
+    token, rest = match[0], source[match.end() :]
+    if token in ("{{", "}}"):
+        return Text(token[0]), rest
+    if token in ("{", "}"):
+        raise Fault(
+            f"a {token} stands alone", f"write {token * 2} for the character itself", word=source
+        )
+    if match[1] is None:
+        return Text(token), rest
+    if not _NAME.fullmatch(match[1]):
+        raise Fault(f"{token} is no placeholder", "write a name, as in {key}", word=token)
+    return Slot(match[1]), rest
+
+
+def _slots(parts: Iterable[Part]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, Slot):
+            yield part.name
+        elif isinstance(part, Group):
+            yield from _slots(part.parts)
+
+
+def _tests(parts: Iterable[Part]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, Group):
+            if part.test:
+                yield part.test
+            yield from _tests(part.parts)
+
+
+def _bare(parts: Iterable[Part]) -> Iterator[str]:
+    return (part.name for part in parts if isinstance(part, Slot))
+
+
+def _kept(group: Group, values: Mapping[str, Value]) -> bool:
+    """Whether a group stays: its test holds and each placeholder of its own has a value."""
+    if group.test and not values.get(group.test):
+        return False
+    return all(values.get(name) for name in _bare(group.parts))
+
+
+def _pieces(
+    parts: Iterable[Part], values: Mapping[str, Value]
+) -> Iterator[str | tuple[str, ...] | None]:
+    """Give pieces of words, None for a space between words, a tuple for words of their own."""
+    for part in parts:
+        match part:
+            case Slot(name):
+                yield values[name]
+            case Group() if _kept(part, values):
+                yield from _pieces(part.parts, values)
+            case Text(text):
+                for piece in re.findall(r"\s+|\S+", text):
+                    yield None if piece.isspace() else piece
+
+
+def _texts(
+    parts: Iterable[Part], values: Mapping[str, Value], escape: Callable[[str], str]
+) -> Iterator[str]:
+    for part in parts:
+        match part:
+            case Slot(name):
+                value = values[name]
+                yield (
+                    escape(value) if isinstance(value, str) else ",".join(map(escape, value or ()))
+                )
+            case Group() if _kept(part, values):
+                yield from _texts(part.parts, values, escape)
+            case Text(text):
+                yield text
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a command does to files, told from its words alone."""
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    """Files of which only the mode changes."""
+    folders: tuple[str, ...] = ()
+
+
+READING = frozenset(
+    [
+        "-in",
+        "-key",
+        "-inkey",
+        "-signkey",
+        "-CA",
+        "-CAkey",
+        "-CAfile",
+        "-certfile",
+        "-cert",
+        "-extfile",
+        "-untrusted",
+        "-trusted",
+        "-config",
+        "-CRLfile",
+        "-crl",
+        "-keyfile",
+        "-revoke",
+        "-spkac",
+        "-ss_cert",
+        "-oldcert",
+    ]
+)
+"""openssl's options whose value is a file that is read."""
+WRITING = frozenset(["-out", "-keyout", "-crlout"])
+"""openssl's options whose value is a file that is written."""
+VALUED = (
+    READING
+    | WRITING
+    | frozenset(
+        [
+            "-days",
+            "-set_serial",
+            "-subj",
+            "-name",
+            "-caname",
+            "-newkey",
+            "-pkeyopt",
+            "-algorithm",
+            "-addext",
+            "-extensions",
+            "-reqexts",
+            "-nameopt",
+            "-certopt",
+            "-reqopt",
+            "-purpose",
+            "-attime",
+            "-verify_hostname",
+            "-verify_ip",
+            "-verify_email",
+            "-verify_name",
+            "-verify_depth",
+            "-policy",
+            "-passin",
+            "-passout",
+            "-pass",
+            "-CApath",
+            "-CAserial",
+            "-CAstore",
+            "-CAform",
+            "-inform",
+            "-outform",
+            "-keyform",
+            "-keypbe",
+            "-certpbe",
+            "-macalg",
+            "-iter",
+            "-section",
+            "-startdate",
+            "-enddate",
+            "-not_before",
+            "-not_after",
+            "-crldays",
+            "-crl_reason",
+            "-CAfile",
+            "-sigopt",
+            "-rand",
+            "-writerand",
+            "-engine",
+            "-provider",
+            "-checkend",
+            "-vfyopt",
+            "-security_level",
+            "-auth_level",
+        ]
+    )
+)
+"""openssl's options that take a value (openssl-cmds(1))."""
+
+
+def effects(words: tuple[str, ...]) -> Effects:
+    """Tell what a command reads and writes; raises Fault for one that a workflow may not run."""
+    words, target, appends = _redirect(words)
+    match words:
+        case ("openssl", command, *rest):
+            found = _openssl(command, rest)
+        case ("cat", _, *_):
+            found = Effects(reads=words[1:])
+        case ("chmod", mode, _, *_) if re.fullmatch(r"0?[0-7]{3}", mode) and not target:
+            found = Effects(modes=words[2:])
+        case ("mkdir", "-p", _, *_) if not target:
+            found = Effects(folders=words[2:])
+        case _:
+            raise Fault(
+                f"a workflow does not run {' '.join(words[:2]) or 'nothing'!r}",
+                "it runs openssl …, cat … > …, chmod MODE FILE, and mkdir -p DIR",
+            )
+    if words[0] == "cat" and not target:
+        raise Fault("cat without > makes nothing", "write cat A B > C")
+    reads = found.reads + ((target,) if appends else ())
+    return Effects(reads, found.writes + ((target,) if target else ()), found.modes, found.folders)
+
+
+def split_redirect(words: tuple[str, ...]) -> tuple[tuple[str, ...], str, bool]:
+    """Take `> FILE` or `>> FILE` off a command: its words, the file, and whether it appends."""
+    if len(words) > 2 and words[-2] in (">", ">>"):
+        return words[:-2], words[-1], words[-2] == ">>"
+    return words, "", False
+
+
+def _redirect(words: tuple[str, ...]) -> tuple[tuple[str, ...], str, bool]:
+    command, target, appends = split_redirect(words)
+    for word in command:
+        if re.fullmatch(r"[|&;<>]+|2>&?1?|\$.*", word):
+            raise Fault(f"{word!r} would need a shell", "one plain command a step", word=word)
+    return command, target, appends
+
+
+def _openssl(command: str, rest: list[str]) -> Effects:
+    reads, writes = [], []
+    position = 0
+    while position < len(rest):
+        word = rest[position]
+        following = rest[position + 1] if position + 1 < len(rest) else ""
+        if word in READING:
+            reads.append(following)
+        elif word in WRITING:
+            writes.append(following)
+        elif command == "verify" and not word.startswith("-"):
+            reads.append(word)
+        position += 2 if word in VALUED else 1
+    return Effects(tuple(reads), tuple(writes))

@@ -1,0 +1,369 @@
+"""A workflow: one tutorial, as data. Its layout of files, its commands, and our errata to it.
+
+A teacher adds a tutorial by writing such a file; `workflows/` holds the bundled ones.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path as FilePath
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mtls_openssl import source, template, version
+from mtls_openssl.errors import BadInput, Fault, Path, Problem
+from mtls_openssl.fields import parsed, text
+from mtls_openssl.recipe import SECTIONS, Options, Recipe, validation_problems
+from mtls_openssl.source import Document, suggestion
+from mtls_openssl.subject import TYPES
+from mtls_openssl.template import Template
+
+ALL_SECTIONS = (*SECTIONS, "recipe")
+
+OPTION_SLOTS = {
+    "days": {"days"},
+    "digest": {"digest"},
+    "serial": {"serial", "serial.file"},
+    "key": {"bits", "curve", "algorithm", "parameter"},
+    "names": {"names"},
+    "path_length": {"path_length"},
+    "name_constraints": {"name_constraints"},
+    "pkcs12": {"pkcs12", "pkcs12.legacy", "pkcs12.password"},
+    "passphrase": {"passphrase"},
+    "crl_url": {"crl_url", "issuer.crl_url"},
+    "subject": {"subject", *(f"subject.{name}" for name in TYPES)},
+}
+"""What of a recipe each placeholder tells: an option that no placeholder tells is refused."""
+
+_SLOTS = {"name", "role"} | {
+    slot
+    for slots in OPTION_SLOTS.values()
+    for slot in slots
+    if slot not in ("passphrase", "pkcs12", "serial.file", "pkcs12.legacy", "pkcs12.password")
+}
+_TESTS = {"issuer", "passphrase", "pkcs12", "pkcs12.legacy", "pkcs12.password", "serial.file",
+          "subject.unicode"}  # fmt: skip
+ASKS = ("passphrase", "issuer.passphrase", "subject", "pkcs12.password")
+
+Layout: TypeAlias = Mapping[str, Mapping[str, Template]]
+"""For each section, the kinds of file that an entity has there, and their names."""
+
+
+@dataclass(frozen=True)
+class StepTemplate:
+    """One step of the document, for every entity of its section."""
+
+    id: str
+    number: str
+    """As the document has it: 1.1."""
+    title: str
+    explain: str
+    run: Template | None
+    write: tuple[Template, ...]
+    """The lines of a file that the step writes itself."""
+    to: Template | None
+    asks: tuple[str, ...]
+    reads: tuple[Template, ...]
+    writes: tuple[Template, ...]
+    path: Path
+
+    def names(self) -> set[str]:
+        """Give every placeholder and test that the step knows, and every answer it gives."""
+        parts = (self.run, self.to, *self.write, *self.reads, *self.writes)
+        return {name for part in parts if part for name in part.names()} | set(self.asks)
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """A documented departure from a document, where it no longer works as it stands."""
+
+    section: str
+    step: str
+    openssl: version.Constraint
+    to: Template | None
+    write: tuple[Template, ...]
+    add: Template | None
+    """Words that are added at the command's end."""
+    why: str
+    mends: tuple[str, ...]
+    """The names of the checks that fail without it."""
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A document's commands, in order."""
+
+    name: str
+    title: str
+    source: str
+    document: Document
+    defaults: Mapping[str, Options]
+    layout: Layout
+    steps: Mapping[str, tuple[StepTemplate, ...]]
+    errata: tuple[Erratum, ...]
+    strict: bool
+    """Whether its certificates are to pass `openssl verify -x509_strict`."""
+
+
+def _template(value: object) -> Template:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Fault("a template is one text", "write it on one line, quoted")
+    return template.parse(str(value))
+
+
+def _lines(value: object) -> tuple[Template, ...]:
+    if not isinstance(value, str):
+        raise Fault("a file's text is one text", "write it as a block after |")
+    return tuple(template.parse(line) for line in value.splitlines())
+
+
+_TemplateField: TypeAlias = Annotated[Template, *parsed(_template, {"type": "string"})]
+_LinesField: TypeAlias = Annotated[tuple[Template, ...], *parsed(_lines, {"type": "string"})]
+_Text: TypeAlias = Annotated[str, *text("text", r"(?s).+")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Step(_Model):
+    title: _Text
+    id: Annotated[str, *text("id", r"[a-z][a-z0-9-]*", "use small letters, digits and -")] = ""
+    number: _Text = ""
+    explain: _Text = ""
+    run: _TemplateField | None = None
+    write: _LinesField = ()
+    to: _TemplateField | None = None
+    asks: list[_Text] = []
+    reads: list[_TemplateField] = []
+    writes: list[_TemplateField] = []
+
+
+class _Erratum(_Model):
+    step: Annotated[str, *text("step", r"\w+\.[\w-]+", "write SECTION.ID, as in root.certificate")]
+    openssl: Annotated[version.Constraint, *parsed(version.parse_constraint, {"type": "string"})]
+    why: _Text
+    to: _TemplateField | None = None
+    write: _LinesField = ()
+    add: _TemplateField | None = None
+    mends: list[_Text] = []
+
+
+class _File(_Model):
+    title: _Text
+    source: _Text = ""
+    strict: bool = False
+    defaults: dict[str, Options] = {}
+    layout: dict[str, dict[str, _TemplateField]]
+    steps: dict[str, list[_Step]]
+    errata: list[_Erratum] = Field(default=[])
+
+
+def bundled() -> dict[str, FilePath]:
+    """Give the bundled workflows' files by name."""
+    folder = FilePath(str(resources.files("mtls_openssl") / "workflows"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def find(recipe: Recipe, folder: FilePath) -> Workflow:
+    """Read the workflow that a recipe names: bundled, or a file relative to the recipe's folder."""
+    name = recipe.workflow
+    if path := bundled().get(name):
+        return load(path, name, name)
+    if not name.endswith((".yaml", ".yml")):
+        hint = suggestion(name, bundled()) + "; or write the path of a file, ending in .yaml"
+        problem = recipe.document.problem(("workflow",), f"there is no workflow {name!r}", hint)
+        raise BadInput((problem,))
+    path = folder / name
+    if not path.is_file():
+        message = f"there is no workflow file {name!r}"
+        hint = f"looked for {path}; a workflow's path is relative to the recipe"
+        raise BadInput((recipe.document.problem(("workflow",), message, hint),))
+    return load(path, path.stem, str(path))
+
+
+def load(path: FilePath, name: str, shown: str) -> Workflow:
+    """Read a workflow file; raises BadInput naming every fault, each with its line."""
+    return build(source.read(path, shown), name)
+
+
+def build(document: Document, name: str) -> Workflow:
+    """Make a workflow of a YAML document."""
+    try:
+        file = _File.model_validate(document.data)
+    except ValidationError as error:
+        raise BadInput(tuple(validation_problems(document, _File, error))) from None
+    layout = _spread(file.layout)
+    steps = {
+        section: tuple(
+            _step(step, section, number, list(file.steps)) for number, step in enumerate(items)
+        )
+        for section, items in file.steps.items()
+    }
+    errata = tuple(_erratum(erratum) for erratum in file.errata)
+    workflow = Workflow(
+        name,
+        file.title,
+        file.source,
+        document,
+        _spread(file.defaults),
+        layout,
+        steps,
+        errata,
+        file.strict,
+    )
+    if problems := tuple(_problems(workflow, file)):
+        raise BadInput(problems)
+    return workflow
+
+
+def _spread(groups: dict[str, Any]) -> dict[str, Any]:
+    """Let `authority` stand for both root and issuing."""
+    spread = (
+        {section: dict(groups["authority"]) for section in ("root", "issuing")}
+        if isinstance(groups.get("authority"), dict)
+        else {
+            section: groups["authority"] for section in ("root", "issuing") if "authority" in groups
+        }
+    )
+    for section, value in groups.items():
+        if section != "authority":
+            below = spread.get(section)
+            spread[section] = below | value if isinstance(below, dict) else value
+    return spread
+
+
+def _step(step: _Step, section: str, position: int, sections: list[str]) -> StepTemplate:
+    return StepTemplate(
+        id=step.id or re.sub(r"[^a-z0-9]+", "-", step.title.lower()).strip("-"),
+        number=step.number or f"{sections.index(section) + 1}.{position + 1}",
+        title=step.title,
+        explain=" ".join(step.explain.split()),
+        run=step.run,
+        write=step.write,
+        to=step.to,
+        asks=tuple(step.asks),
+        reads=tuple(step.reads),
+        writes=tuple(step.writes),
+        path=("steps", section, position),
+    )
+
+
+def _erratum(erratum: _Erratum) -> Erratum:
+    section, _, step = erratum.step.partition(".")
+    why = " ".join(erratum.why.split())
+    return Erratum(section, step, erratum.openssl, erratum.to, erratum.write, erratum.add, why,
+                   tuple(erratum.mends))  # fmt: skip
+
+
+def _problems(workflow: Workflow, file: _File) -> Iterator[Problem]:
+    document = workflow.document
+    for group, known in (("steps", ALL_SECTIONS), ("layout", (*ALL_SECTIONS, "authority")),
+                         ("defaults", (*SECTIONS, "authority"))):  # fmt: skip
+        for section in getattr(file, group):
+            if section not in known:
+                yield document.problem(
+                    (group, section),
+                    f"there is no section {section!r}",
+                    suggestion(section, known),
+                    key=True,
+                )
+    for section, steps in workflow.steps.items():
+        counts = Counter(step.id for step in steps)
+        for step in steps:
+            if counts[step.id] > 1:
+                yield document.problem(
+                    step.path, f"two steps here are called {step.id!r}", "give them an id:"
+                )
+            yield from _step_problems(workflow, section, step)
+    for number, erratum in enumerate(workflow.errata):
+        yield from _erratum_problems(workflow, erratum, ("errata", number))
+
+
+def _step_problems(workflow: Workflow, section: str, step: StepTemplate) -> Iterator[Problem]:
+    document = workflow.document
+    if (step.run is None) == (step.to is None) or bool(step.write) != (step.to is not None):
+        yield document.problem(step.path, "a step has either run:, or write: and to:", "")
+    if step.run:
+        yield from _command_problems(document, step)
+    for name, part in (("run", step.run), ("to", step.to)):
+        if part:
+            yield from _name_problems(workflow, section, part, (*step.path, name))
+    for name, parts in (("write", step.write), ("reads", step.reads), ("writes", step.writes)):
+        for part in parts:
+            yield from _name_problems(workflow, section, part, (*step.path, name))
+    for number, ask in enumerate(step.asks):
+        if ask not in ASKS:
+            hint = suggestion(ask, ASKS)
+            yield document.problem((*step.path, "asks", number), f"nothing answers {ask!r}", hint)
+
+
+def _command_problems(document: Document, step: StepTemplate) -> Iterator[Problem]:
+    """Try the command with every group in it, to see that it is one that a workflow may run."""
+    assert step.run
+    words = step.run.words(dict.fromkeys(step.run.names(), "x"))
+    try:
+        # A mode or a folder may be a placeholder: what counts is the program and its form.
+        template.effects(tuple("400" if words and words[0] == "chmod" and i == 1 and w == "x" else w
+                               for i, w in enumerate(words or ())))  # fmt: skip
+    except Fault as fault:
+        yield document.fault((*step.path, "run"), fault)
+
+
+def _erratum_problems(workflow: Workflow, erratum: Erratum, path: Path) -> Iterator[Problem]:
+    steps = {f"{section}.{step.id}" for section, steps in workflow.steps.items() for step in steps}
+    name = f"{erratum.section}.{erratum.step}"
+    if name not in steps:
+        yield workflow.document.problem(
+            (*path, "step"), f"there is no step {name!r}", suggestion(name, steps)
+        )
+    if bool(erratum.write) != (erratum.to is not None):
+        yield workflow.document.problem(path, "write: and to: go together", "")
+    for key, part in (
+        ("to", erratum.to),
+        ("add", erratum.add),
+        *(("write", line) for line in erratum.write),
+    ):
+        if part:
+            yield from _name_problems(workflow, erratum.section, part, (*path, key))
+
+
+def _name_problems(
+    workflow: Workflow, section: str, part: Template, path: Path
+) -> Iterator[Problem]:
+    slots = known_slots(workflow.layout, section)
+    for name in part.slots():
+        if name not in slots:
+            hint = suggestion(name, slots)
+            if name in _TESTS:
+                hint = f"{name} can only be asked for, as in [{name}? words]"
+            yield workflow.document.problem(
+                path, f"unknown placeholder {{{name}}}", hint, word=f"{{{name}}}"
+            )
+    for name in part.tests():
+        if name not in slots and name not in _TESTS:
+            hint = suggestion(name, slots | _TESTS)
+            yield workflow.document.problem(
+                path, f"unknown test [{name}? …]", hint, word=f"{name}?"
+            )
+
+
+def known_slots(layout: Layout, section: str) -> set[str]:
+    """Give the placeholders that a section's templates may use."""
+
+    def of(*sections: str) -> set[str]:
+        return {kind for name in sections for kind in layout.get(name, ())}
+
+    groups = {
+        "authorities": of("root", "issuing"),
+        "servers": of("server"),
+        "clients": of("client"),
+    }
+    lists = {f"{group}.{kind}" for group, kinds in groups.items() for kind in kinds}
+    if section == "recipe":
+        return lists | of("recipe")
+    issuer = {f"issuer.{name}" for name in _SLOTS | of("root", "issuing")}
+    return _SLOTS | of(section) | issuer | lists
