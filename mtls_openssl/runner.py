@@ -1,0 +1,294 @@
+"""Runs what a plan's decisions say, and tells of each step as it begins and ends.
+
+Steps of one entity stay on one worker, in order; entities run in parallel as soon as what they
+need is there. The first failure lets running steps end and starts no other.
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeAlias
+
+from mtls_openssl import currency
+from mtls_openssl.currency import AUTHORITIES, Decision, Wishes
+from mtls_openssl.errors import BadInput, Failure, Fault, Interrupted, Refused
+from mtls_openssl.journal import Disk, Journal
+from mtls_openssl.plan import Plan, Step
+from mtls_openssl.process import Outcome
+from mtls_openssl.secret import Generate, Vault
+from mtls_openssl.verifier import Report
+from mtls_openssl.worker import REPLACED, Worker, needs
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a step."""
+
+    step: Step
+    status: str
+    """current, started, kept, done or failed."""
+    reason: str = ""
+    """Why it ran; of a current one, what is to be known of it."""
+    seconds: float = 0.0
+    reports: tuple[Report, ...] = ()
+    outcome: Outcome | None = None
+    error: Failure | None = None
+    let_pass: tuple[str, ...] = ()
+    """Failed checks that an erratum would have mended, under --verbatim."""
+
+
+@dataclass(frozen=True)
+class _Ended:
+    unit: str
+    fault: BaseException | None = None
+
+
+Unit: TypeAlias = tuple[Decision, ...]
+"""Steps that are done one after another, on one worker."""
+
+
+def look(plan: Plan, journal: Journal, wishes: Wishes) -> tuple[Decision, ...]:
+    """Decide which steps are due, with a fresh look at the disk."""
+    disk = Disk(journal.directory, journal.known())
+    return currency.decide(plan, journal, disk, wishes, datetime.now(UTC))
+
+
+def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
+    """Do what is due; the caller holds the directory's lock.
+
+    Raises:
+        Refused: a key or an authority would be replaced without being told to.
+        BadInput: a secret that a step needs cannot be had.
+        Interrupted: told to stop; every child has ended.
+    """
+    _recover(worker)
+    yield from _keep_what_is_right(worker, wishes)
+    decisions = look(worker.plan, worker.journal, wishes)
+    _refuse(worker, wishes, decisions)
+    fetch_secrets(worker.plan, worker.vault, [d.step for d in decisions if d.runs])
+    for kind, names in (("rekey", wishes.rekey), ("replace", wishes.replace)):
+        for name in sorted(names):
+            worker.journal.intend(kind, name)
+    for decision in decisions:
+        if not decision.runs:
+            record = worker.journal.done.get(decision.step.id)
+            let_pass = record.let_pass if record else ()
+            yield Event(decision.step, "current", decision.reason, let_pass=let_pass)
+    yield from _in_parallel(worker, _units(decisions), jobs)
+
+
+def fetch_secrets(plan: Plan, vault: Vault, steps: Iterable[Step]) -> None:
+    """Fetch every secret that steps will want but those drawn at random; raises BadInput."""
+    problems = {}
+    for step in steps:
+        for need, fresh in needs(step):
+            if isinstance(need.source, Generate):
+                continue
+            try:
+                vault.fetch(need, fresh=fresh)
+            except Fault as fault:
+                problem = plan.recipe.document.fault(need.path, fault)
+                problems[problem.message] = replace(problem, path=need.path)
+    if problems:
+        raise BadInput(tuple(problems.values()))
+
+
+def _recover(worker: Worker) -> None:
+    """Finish moving away what a killed apply had begun to."""
+    for moved in worker.journal.begun.values():
+        for path, kept in moved.items():
+            if not (worker.directory / kept).exists() and (worker.directory / path).exists():
+                worker.move(path, kept)
+
+
+def _keep_what_is_right(worker: Worker, wishes: Wishes) -> Iterator[Event]:
+    """Take over files that are there without a record, or with an old one, and pass their checks."""
+    for decision in look(worker.plan, worker.journal, wishes):
+        step = decision.step
+        paths = (*step.writes, *step.modes)
+        if not decision.keepable or not step.artifacts or set(step.writes) & set(step.reads):
+            continue
+        if decision.kind == "command" and not step.keys:
+            continue
+        if not all((worker.directory / path).exists() for path in paths):
+            continue
+        fetch_secrets(worker.plan, worker.vault, [step])
+        reports = worker.verifier.look_at(step.artifacts)
+        if not any(report.failures for report in reports):
+            worker.record(step, reports)
+            yield Event(step, "kept", "it was there, and is right", reports=reports)
+
+
+def _refuse(worker: Worker, wishes: Wishes, decisions: Sequence[Decision]) -> None:
+    """Refuse what would replace a key, outdate an authority or issue a serial number twice."""
+    wanted = {("rekey", name) for name in wishes.rekey} | {
+        ("replace", name) for name in wishes.replace
+    }
+    wanted |= worker.journal.intents
+    faults: list[Fault] = []
+    for decision in decisions:
+        if not decision.runs:
+            continue
+        if decision.kind not in ("asked", "interrupted"):
+            faults += _key_fault(worker, decision)
+            faults += _authority_fault(worker, decision, wanted)
+        faults += _serial_fault(worker, decision)
+    if faults:
+        raise Refused(
+            "; ".join(dict.fromkeys(fault.message for fault in faults)),
+            "; ".join(dict.fromkeys(fault.hint for fault in faults)),
+        )
+
+
+def _key_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:
+    step = decision.step
+    for path in step.keys:
+        if (worker.directory / path).exists():
+            failures = [
+                f for report in worker.verifier.look_at(step.artifacts) for f in report.failures
+            ]
+            wrong = "; ".join(f"{f.name}: {f.detail}" for f in failures) or decision.reason
+            yield Fault(
+                f"{path} is not the key that the recipe asks for: {wrong}",
+                f"mend the recipe, or make a new key by --rekey {step.entity}"
+                f" (the old one is kept in {REPLACED})",
+            )
+
+
+def _authority_fault(
+    worker: Worker, decision: Decision, wanted: set[tuple[str, str]]
+) -> Iterator[Fault]:
+    step = decision.step
+    certificates = [a.path for a in step.artifacts if a.kind == "certificate"]
+    known = step.id in worker.journal.done
+    known = known or any((worker.directory / path).exists() for path in certificates)
+    allowed = {("replace", step.entity), ("rekey", step.entity)} & wanted
+    if certificates and step.section in AUTHORITIES and known and not allowed:
+        yield Fault(
+            f"the authority {step.entity} would be issued anew ({decision.reason}),"
+            " which outdates everything under it",
+            f"if that is meant: --replace {step.entity}",
+        )
+
+
+def _serial_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:
+    """Refuse a serial number, fixed in the recipe, that its issuer has used."""
+    issuer = worker.issuer(decision.step)
+    for artifact in decision.step.artifacts:
+        serial = next((e.expected for e in artifact.expectations if e.name == "serial"), None)
+        if serial and (issuer, serial) in worker.journal.issued:
+            used = {int(number) for name, number in worker.journal.issued if name == issuer}
+            yield Fault(
+                f"{issuer} has issued serial {serial} already, and {artifact.path} is to be made"
+                f" again ({decision.reason})",
+                f"give {decision.step.entity} another one: serial: {max(used) + 1}",
+            )
+
+
+def _units(decisions: Sequence[Decision]) -> dict[str, Unit]:
+    """Group the steps that run by entity; what is done once stands for itself."""
+    units: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        if decision.runs:
+            units.setdefault(decision.step.entity or decision.step.id, []).append(decision)
+    return {name: tuple(unit) for name, unit in units.items()}
+
+
+def _order(units: dict[str, Unit]) -> "TopologicalSorter[str]":
+    home = {decision.step.id: name for name, unit in units.items() for decision in unit}
+    order: TopologicalSorter[str] = TopologicalSorter()
+    for name, unit in units.items():
+        above = {home[need] for decision in unit for need in decision.step.needs if need in home}
+        order.add(name, *(above - {name}))
+    order.prepare()
+    return order
+
+
+def _in_parallel(worker: Worker, units: dict[str, Unit], jobs: int) -> Iterator[Event]:
+    try:
+        order = _order(units)
+    except CycleError:
+        # Entities that need each other: a workflow may do that, one step after another.
+        units = {"": tuple(decision for unit in units.values() for decision in unit)}
+        order = _order(units)
+    messages: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
+    stop = threading.Event()
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+
+        def start(name: str) -> None:
+            pool.submit(_work, worker, name, units[name], messages, stop)
+
+        try:
+            yield from _watch(order, start, messages, stop)
+        except BaseException:
+            stop.set()
+            worker.children.stop()
+            raise
+
+
+def _watch(
+    order: "TopologicalSorter[str]",
+    start: Callable[[str], None],
+    messages: "queue.SimpleQueue[Event | _Ended]",
+    stop: threading.Event,
+) -> Iterator[Event]:
+    running = 0
+    while order.is_active():
+        for name in () if stop.is_set() else order.get_ready():
+            start(name)
+            running += 1
+        if not running:
+            return
+        match messages.get():
+            case Event() as event:
+                yield event
+            case _Ended(name, fault):
+                running -= 1
+                order.done(name)
+                if fault:
+                    raise fault
+
+
+def _work(
+    worker: Worker,
+    name: str,
+    unit: Unit,
+    messages: "queue.SimpleQueue[Event | _Ended]",
+    stop: threading.Event,
+) -> None:
+    """Do a unit's steps; whatever happens, say that it has ended."""
+    fault: BaseException | None = None
+    try:
+        for decision in unit:
+            if stop.is_set():
+                break
+            messages.put(Event(decision.step, "started", decision.reason))
+            event = _do(worker, decision)
+            if event.status == "failed":
+                stop.set()
+            messages.put(event)
+    except BaseException as error:
+        fault = error
+        stop.set()
+    messages.put(_Ended(name, fault))
+
+
+def _do(worker: Worker, decision: Decision) -> Event:
+    start = time.monotonic()
+    try:
+        result = worker.do(decision.step)
+    except Interrupted:
+        raise
+    except Failure as failure:
+        seconds = time.monotonic() - start
+        return Event(decision.step, "failed", decision.reason, seconds, error=failure)
+    seconds = time.monotonic() - start
+    return Event(
+        decision.step, "done", decision.reason, seconds, result.reports, result.outcome,
+        let_pass=result.let_pass,
+    )  # fmt: skip

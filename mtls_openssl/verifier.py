@@ -1,0 +1,174 @@
+"""Looks at the files that a plan makes, by openssl, and judges them."""
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Protocol
+
+from mtls_openssl import checks
+from mtls_openssl.artifact import Artifact
+from mtls_openssl.checks import Answer, Question, Verdict
+from mtls_openssl.errors import Fault
+from mtls_openssl.process import Outcome, Runner
+from mtls_openssl.secret import Need, Secret
+
+
+class Secrets(Protocol):
+    """Whoever gives the secret for a need; raises Fault where it cannot."""
+
+    def fetch(self, need: Need, *, fresh: bool = False) -> Secret:
+        """Give the secret."""
+
+
+class Listener(Protocol):
+    """Whoever wants to see the commands that look at the files, and what they said."""
+
+    def __call__(self, argv: tuple[str, ...], outcome: Outcome) -> None:
+        """Take one command and how it ended."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found of one file."""
+
+    artifact: Artifact
+    facts: dict[str, str]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def failures(self) -> tuple[Verdict, ...]:
+        """The verdicts that do not hold."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.ok)
+
+
+def _silent(argv: tuple[str, ...], outcome: Outcome) -> None:
+    del argv, outcome
+
+
+@dataclass
+class Verifier:
+    """Reads files and remembers public keys, so that none is asked for twice."""
+
+    runner: Runner
+    secrets: Secrets
+    listener: Listener = _silent
+    _keys: dict[tuple[str, int, int], str] = field(default_factory=dict)
+
+    def look(self, artifact: Artifact) -> Report:
+        """Find out about one file; a file that is not there fails everything."""
+        path = self.runner.directory / artifact.path
+        if not path.is_file() or path.is_symlink():
+            found = {
+                "trouble": "it is a symbolic link" if path.is_symlink() else "there is no such file"
+            }
+        else:
+            found = self._on_disk(artifact, path)
+            found |= self._told(artifact, found)
+        verdicts = checks.judge(artifact, found)
+        if trouble := found.get("trouble"):
+            readable = Verdict("readable", artifact.path, False, trouble)
+            verdicts = (readable, *(verdict for verdict in verdicts if verdict.ok))
+        return Report(artifact, found, verdicts)
+
+    def _told(self, artifact: Artifact, found: dict[str, str]) -> dict[str, str]:
+        """Tell what openssl says; a secret that cannot be had keeps the file shut."""
+        try:
+            answers = {
+                question.about: self._ask(question) for question in checks.questions(artifact)
+            }
+            told = checks.facts(artifact, answers)
+            return told | self._compared(artifact, found | told)
+        except Fault as fault:
+            return {"trouble": fault.message}
+
+    def look_at(self, artifacts: Iterable[Artifact]) -> tuple[Report, ...]:
+        """Find out about several files, in their order."""
+        return tuple(self.look(artifact) for artifact in artifacts)
+
+    def _ask(self, question: Question) -> Answer:
+        secret = self.secrets.fetch(question.need) if question.need else None
+        if question.into:
+            outcome = self.runner.pipe(question.argv, question.into, secret)
+            shown = (*question.argv, "|", *question.into)
+        else:
+            outcome = self.runner.run(question.argv, secret=secret)
+            shown = question.argv
+        self.listener(shown, outcome)
+        return Answer(outcome.returncode == 0, outcome.stdout, outcome.transcript)
+
+    def _on_disk(self, artifact: Artifact, path: FilePath) -> dict[str, str]:
+        """Tell what needs no openssl: the mode, and whether the text is that of its parts."""
+        mode = stat.S_IMODE(path.stat().st_mode)
+        found = {"mode": f"{mode:o}", "private": "no" if mode & 0o077 else "yes"}
+        if found["private"] == "no":
+            found["private"] = f"mode {mode:o}"
+        match artifact.kind:
+            case "key":
+                found["encrypted"] = checks.encrypted(self._text(artifact.path))
+            case "combined":
+                found["parts"] = self._parts(artifact)
+            case "text":
+                same = self._text(artifact.path) == artifact.text
+                found["content"] = "as written" if same else "another text"
+            case _:
+                found["content"] = "not empty" if path.stat().st_size else "empty"
+        return found
+
+    def _parts(self, artifact: Artifact) -> str:
+        try:
+            wanted = sorted(
+                b for part in artifact.parts for b in checks.pem_blocks(self._text(part))
+            )
+        except OSError as error:
+            return f"{os.path.basename(str(error.filename))}: {error.strerror}"
+        found = sorted(checks.pem_blocks(self._text(artifact.path)))
+        return "certificate and key" if wanted and found == wanted else "something else"
+
+    def _compared(self, artifact: Artifact, found: dict[str, str]) -> dict[str, str]:
+        """Hold a file's public key, and a bundle's certificate, against those of its source."""
+        own = found.get("public-key-pem")
+        if own and artifact.kind in ("key", "request", "certificate"):
+            self._remember(artifact.path, own)
+        if not artifact.same_key_as:
+            return {}
+        twin = self._public_key(artifact)
+        same = own is not None and own == twin
+        compared = {"public-key": f"that of {artifact.same_key_as}" if same else "another key"}
+        if artifact.kind == "pkcs12":
+            certificate = checks.pem_blocks(self._text(artifact.parts[0]), "CERTIFICATE")
+            alike = found.get("bundled") == "\n".join(certificate)
+            compared["certificate"] = (
+                f"that of {artifact.parts[0]}" if alike else "another certificate"
+            )
+        return compared
+
+    def _public_key(self, artifact: Artifact) -> str | None:
+        path = artifact.same_key_as
+        try:
+            stamp = self._stamp(path)
+        except OSError:
+            return None
+        if stamp not in self._keys:
+            kind = "certificate" if artifact.kind == "pkcs12" else _kind_of(self._text(path))
+            answer = self._ask(checks.public_key_question(path, artifact.key_need, kind))
+            blocks = checks.pem_blocks(answer.text, "PUBLIC KEY")
+            if not blocks:
+                return None
+            self._remember(path, blocks[0])
+        return self._keys[stamp]
+
+    def _remember(self, path: str, public_key: str) -> None:
+        self._keys[self._stamp(path)] = public_key
+
+    def _stamp(self, path: str) -> tuple[str, int, int]:
+        status = (self.runner.directory / path).stat()
+        return path, status.st_mtime_ns, status.st_ino
+
+    def _text(self, path: str) -> str:
+        return (self.runner.directory / path).read_text("utf-8", "replace")
+
+
+def _kind_of(text: str) -> str:
+    return "request" if "CERTIFICATE REQUEST-----" in text else "key"

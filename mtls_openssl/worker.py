@@ -1,0 +1,232 @@
+"""Does one step: moves away what it replaces, runs it, verifies it, records it, or undoes it."""
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path as FilePath
+
+from mtls_openssl import checks
+from mtls_openssl.checks import Answer
+from mtls_openssl.errors import CheckFailed, CommandFailed, Failure, Fault, MachineFault
+from mtls_openssl.journal import FOLDER, Disk, Done, Journal
+from mtls_openssl.plan import Plan, Step
+from mtls_openssl.process import Outcome, Reply, Runner
+from mtls_openssl.secret import Need, Vault
+from mtls_openssl.verifier import Report, Verifier
+
+REPLACED = f"{FOLDER}/replaced"
+_MACHINE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a step."""
+
+    outcome: Outcome
+    reports: tuple[Report, ...]
+    let_pass: tuple[str, ...] = ()
+    """Failed checks that an erratum would have mended."""
+
+
+@dataclass
+class Worker:
+    """Does steps, several at a time where they share no state."""
+
+    plan: Plan
+    directory: FilePath
+    journal: Journal
+    children: Runner
+    verifier: Verifier
+    vault: Vault
+    _states: dict[str, threading.Lock] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def do(self, step: Step) -> Result:
+        """Do a step and verify it; whatever fails leaves the directory as it was.
+
+        Raises:
+            CommandFailed: the command ended with an error, or asked the unexpected.
+            CheckFailed: what it made is not what the recipe asks for.
+            MachineFault: the disk is full, or not writable.
+        """
+        with self._holding(step.state):
+            moved = self._aside(step)
+            self.journal.begin(step.id, moved)
+            try:
+                for path, kept in moved.items():
+                    self.move(path, kept)
+                outcome = self._run(step)
+                reports = self.verifier.look_at(step.artifacts)
+                let_pass = self._judged(reports)
+            except (Failure, OSError, Fault) as error:
+                self._undo(step, moved)
+                raise _named(error, self.directory, step) from None
+            self.record(step, reports, let_pass)
+        return Result(outcome, reports, let_pass)
+
+    def record(self, step: Step, reports: Sequence[Report], let_pass: tuple[str, ...] = ()) -> None:
+        """Write into the journal that a step is done."""
+        disk = Disk(self.directory, self.journal.known())
+        prints = {path: disk.look(path) for path in (*step.reads, *step.writes)}
+        facts: dict[str, str] = {}
+        settles = [("rekey", step.entity)] if step.keys else []
+        for report in reports:
+            if report.artifact.kind == "certificate":
+                settles.append(("replace", step.entity))
+                facts = {name: report.facts[name] for name in ("not-before", "not-after", "serial")}
+                facts["issuer-name"] = self.issuer(step)
+        done = Done(
+            step.identity,
+            {path: seen for path in step.reads if (seen := prints[path])},
+            {path: seen for path in step.writes if (seen := prints[path])},
+            facts,
+            let_pass,
+        )
+        self.journal.finish(step.id, done, tuple(settles))
+
+    def issuer(self, step: Step) -> str:
+        """Give the name of the authority that signs in a step."""
+        member = next((m for m in self.plan.members if m.name == step.entity), None)
+        return (member.issuer or member).name if member else ""
+
+    def move(self, path: str, kept: str) -> None:
+        """Move a file away, where it is kept."""
+        target = self.directory / kept
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.rename(self.directory / path, target)
+
+    @contextmanager
+    def _holding(self, paths: tuple[str, ...]) -> Iterator[None]:
+        """Let one step at a time use a file of state."""
+        with ExitStack() as stack:
+            for path in sorted(paths):
+                with self._guard:
+                    lock = self._states.setdefault(path, threading.Lock())
+                stack.enter_context(lock)
+            yield
+
+    def _aside(self, step: Step) -> dict[str, str]:
+        """Tell which files the step would write over, and where they are kept."""
+        own = {file.path for file in step.files} if step.argv else set()
+        for path in (*step.writes, *step.modes, *step.state):
+            self._inside(path)
+        there = [
+            path
+            for path in step.writes
+            if path not in own and path not in step.reads and (self.directory / path).exists()
+        ]
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{time.monotonic_ns() % 10**9:09}"
+        return {path: f"{REPLACED}/{stamp}/{path}" for path in there}
+
+    def _inside(self, path: str) -> None:
+        """Refuse to follow a symbolic link out of the directory."""
+        full = self.directory / path
+        parent = os.path.realpath(full.parent)
+        root = os.path.realpath(self.directory)
+        if full.is_symlink() or os.path.commonpath([parent, root]) != root:
+            raise MachineFault(
+                f"{path} leads out of the directory by a symbolic link", "remove the link"
+            )
+
+    def _run(self, step: Step) -> Outcome:
+        for file in step.files:
+            self._write(file.path, file.text)
+        if not step.argv:
+            return Outcome(0, "", "", 0.0)
+        replies = [
+            Reply(
+                answer.kind,
+                answer.file,
+                self.vault.fetch(answer.need, fresh=answer.fresh) if answer.need else None,
+                answer.subject,
+            )
+            for answer in step.answers
+        ]
+        outcome = (
+            self.children.converse(step.argv, replies) if replies else self.children.run(step.argv)
+        )
+        if outcome.returncode != 0:
+            what = checks.complaint(Answer(False, outcome.stdout, outcome.transcript))
+            program = " ".join(step.argv[:2])
+            raise CommandFailed(f"{program} failed: {what}", "", outcome.transcript)
+        return outcome
+
+    def _write(self, path: str, text: str) -> None:
+        """Write a file whole or not at all."""
+        full = self.directory / path
+        temporary = full.with_name(f"{full.name}.new")
+        temporary.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as stream:
+            stream.write(text)
+        temporary.replace(full)
+
+    def _judged(self, reports: Sequence[Report]) -> tuple[str, ...]:
+        """Give the failed checks that are let pass; raises CheckFailed for any other."""
+        failures = [failure for report in reports for failure in report.failures]
+        mended = self.plan.verbatim and all(failure.mended_by for failure in failures)
+        if failures and not mended:
+            first = failures[0]
+            raise CheckFailed(
+                f"{first.path} is not what the recipe asks for: {first.name}: {first.detail}",
+                "; ".join(f"{f.name}: {f.detail}" for f in failures[1:]),
+            )
+        return tuple(f"{failure.path} {failure.name}" for failure in failures)
+
+    def _undo(self, step: Step, moved: dict[str, str]) -> None:
+        """Take away what a failed step left, and put back what it was to replace."""
+        kept_before = {path for path in step.writes if path in step.reads}
+        for path in step.writes:
+            full = self.directory / path
+            if path in kept_before or not full.exists() or full.is_symlink():
+                continue
+            if path in moved and not (self.directory / moved[path]).exists():
+                continue
+            if path in step.keys and full.stat().st_size:
+                self.move(path, f"{REPLACED}/failed-{time.time_ns()}/{path}")
+            else:
+                full.unlink()
+        for path, kept in moved.items():
+            if (self.directory / kept).exists():
+                os.rename(self.directory / kept, self.directory / path)
+        self.journal.fail(step.id)
+
+
+def needs(step: Step) -> Iterator[tuple[Need, bool]]:
+    """Give the secrets that a step and its checks will want, and whether one is chosen now."""
+    for answer in step.answers:
+        if answer.need:
+            yield answer.need, answer.fresh
+    for artifact in step.artifacts:
+        for need in (artifact.need, artifact.key_need):
+            if need:
+                yield need, False
+
+
+def _named(error: Exception, directory: FilePath, step: Step) -> Failure:
+    """Give the failure that a person should see."""
+    full = "the disk is full"
+    if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC:
+            return MachineFault(f"{full}: {directory}", "make room, then apply again")
+        if error.errno in _MACHINE:
+            return MachineFault(
+                f"{error.filename or directory} cannot be written: {error.strerror}"
+            )
+        return CommandFailed(f"{step.id}: {error.strerror}: {error.filename}")
+    if isinstance(error, Fault):
+        return CommandFailed(error.message, error.hint)
+    if isinstance(error, CommandFailed):
+        room = os.statvfs(directory)
+        if (
+            "No space left" in error.output
+            or room.f_bavail == 0
+            or (room.f_files and not room.f_favail)
+        ):
+            return MachineFault(f"{full}: {directory}", "make room, then apply again")
+    return error if isinstance(error, Failure) else CommandFailed(str(error))
