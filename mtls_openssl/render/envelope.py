@@ -1,0 +1,96 @@
+"""The JSON that every verb prints with `--format json`: one object, its version first."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mtls_openssl.checks import Verdict
+from mtls_openssl.currency import Decision
+from mtls_openssl.errors import BadInput, Failure
+from mtls_openssl.plan import Step
+from mtls_openssl.runner import Event
+
+VERSION = 1
+
+
+def envelope(
+    command: str,
+    steps: Iterable[Mapping[str, Any]],
+    error: Failure | None = None,
+    *,
+    ok: bool = True,
+) -> str:
+    """Give the whole object as text."""
+    content = {
+        "version": VERSION,
+        "command": command,
+        "ok": ok and error is None,
+        "steps": list(steps),
+        "error": None if error is None else failure(error),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def decision(item: Decision) -> dict[str, Any]:
+    """Give a step that has not run: its status is run or current."""
+    return _step(item.step, "run" if item.runs else "current", item.reason, 0.0, ())
+
+
+def event(item: Event) -> dict[str, Any]:
+    """Give a step that an apply dealt with: current, kept, done or failed."""
+    verdicts = [verdict for report in item.reports for verdict in report.verdicts]
+    reason = item.error.message if item.error else item.reason
+    return _step(item.step, item.status, reason, item.seconds, verdicts)
+
+
+def not_run(step: Step, reason: str) -> dict[str, Any]:
+    """Give a step that an apply never came to."""
+    return _step(step, "not run", reason, 0.0, ())
+
+
+def verified(step: Step, verdicts: Iterable[Verdict]) -> dict[str, Any]:
+    """Give a step whose files were looked at: its status is ok or failed."""
+    judged = tuple(verdicts)
+    failed = [verdict for verdict in judged if not verdict.ok]
+    reason = f"{failed[0].name}: {failed[0].detail}" if failed else ""
+    return _step(step, "failed" if failed else "ok", reason, 0.0, judged)
+
+
+def failure(error: Failure) -> dict[str, Any]:
+    """Give an error: its kind, message, remedy, exit code, and the problems of a file."""
+    problems = error.problems if isinstance(error, BadInput) else ()
+    return {
+        "kind": error.kind,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+        "problems": [
+            {
+                "file": problem.file,
+                "line": problem.line,
+                "column": problem.column,
+                "path": list(problem.path),
+                "message": problem.message,
+                "hint": problem.hint,
+            }
+            for problem in problems
+        ],
+    }
+
+
+def _step(
+    step: Step, status: str, reason: str, seconds: float, verdicts: Iterable[Verdict]
+) -> dict[str, Any]:
+    return {
+        "id": step.id,
+        "entity": step.entity,
+        "argv": list(step.argv),
+        "status": status,
+        "reason": reason,
+        "seconds": round(seconds, 3),
+        "outputs": list(step.writes),
+        "checks": [
+            {"name": verdict.name, "path": verdict.path, "ok": verdict.ok, "detail": verdict.detail}
+            for verdict in verdicts
+        ],
+    }

@@ -1,0 +1,52 @@
+"""A plan as the commands that a person would type, one a line: what `apply --dry-run` prints.
+
+Piped to `bash -e` in an empty folder, it makes what `apply` makes. Where commands prompt, the body
+stands in braces with the terminal as its input: otherwise they would read the script's own lines.
+"""
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from mtls_openssl.plan import Plan, Step, WrittenFile
+from mtls_openssl.render.text import visible
+
+
+def script(plan: Plan, steps: Iterable[Step]) -> str:
+    """Give the script for those steps of a plan that are to run."""
+    due = list(steps)
+    lines = [f"# {visible(plan.workflow.title)} ({plan.workflow.name}), for {plan.version}"]
+    if not due:
+        return "\n".join([*lines, "# nothing to do: every step is current"]) + "\n"
+    lines += ["umask 077", "unset OPENSSL_CONF"]
+    prompts = any(step.answers for step in due)
+    body = [line for step in due for line in ("", *_step(step))]
+    lines += ["", "{", *body[1:], "} </dev/tty"] if prompts else body
+    return "\n".join(lines) + "\n"
+
+
+def command(argv: Iterable[str]) -> str:
+    """Give a command as one line for a shell, quoted only where it must be."""
+    return " ".join(word if word in (">", ">>") else shlex.quote(word) for word in argv)
+
+
+def _step(step: Step) -> Iterator[str]:
+    owner = f"{step.entity}: " if step.entity else ""
+    yield f"# {step.number} {owner}{visible(step.title)}"
+    if step.erratum and step.files:
+        why = f"Erratum for OpenSSL {step.erratum.openssl}: {step.erratum.why}"
+        yield from textwrap.wrap(visible(why), 98, initial_indent="# ", subsequent_indent="# ")
+    for file in step.files:
+        yield from _here_document(file)
+    if step.argv:
+        yield command(step.argv)
+
+
+def _here_document(file: WrittenFile) -> Iterator[str]:
+    lines = file.text.splitlines()
+    end = "EOF"
+    while end in lines:
+        end += "_"
+    yield f"cat > {shlex.quote(file.path)} <<'{end}'"
+    yield from lines
+    yield end
