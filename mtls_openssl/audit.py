@@ -11,16 +11,20 @@ from mtls_openssl.verifier import Report, Verifier
 Checked: TypeAlias = list[tuple[Step, tuple[Verdict, ...]]]
 
 
-def audit(plan: Plan, verifier: Verifier, expires_within: timedelta | None = None) -> Checked:
-    """Look at every file of the plan; give each step that makes one, and its verdicts."""
+def audit(
+    plan: Plan, verifier: Verifier, expires_within: timedelta | None = None
+) -> tuple[Checked, list[Report]]:
+    """Look at every file of the plan; give each step that makes one, its verdicts, and the reports."""
     last = {path: step.id for step in plan.steps for path in step.writes}
     checked: Checked = []
+    seen: list[Report] = []
     certificates: list[tuple[str, dict[str, str]]] = []
     for step in plan.steps:
         wanted = [a for a in step.artifacts if a.kind == "mode" or last.get(a.path) == step.id]
         # A file that only a command's erratum needs has done its work once the command ran.
         wanted = [a for a in wanted if not (step.argv and a.kind == "text")]
         reports = verifier.look_at(wanted)
+        seen += reports
         verdicts = [verdict for report in reports for verdict in report.verdicts]
         for report in reports:
             if report.artifact.kind == "certificate" and "serial" in report.facts:
@@ -28,7 +32,7 @@ def audit(plan: Plan, verifier: Verifier, expires_within: timedelta | None = Non
                 verdicts += _expiry(report, expires_within)
         if verdicts:
             checked.append((step, tuple(verdicts)))
-    return _with_duplicates(checked, checks.duplicates(certificates))
+    return _with_duplicates(checked, checks.duplicates(certificates)), seen
 
 
 def _expiry(report: Report, within: timedelta | None) -> list[Verdict]:

@@ -288,16 +288,13 @@ def _apply(
     ):
         children = process.Runner(session.binary, session.directory, lock)
         vault = session.vault()
-        listener = _listener(output) if verbose else None
-        verifier = Verifier(children, vault, *([listener] if listener else []))
+        verifier = Verifier(children, vault)
         worker = Worker(session.plan, session.directory, written, children, verifier, vault)
         try:
             with progress.view(
                 output.console(), session.plan, quiet=output.quiet, verbose=verbose
             ) as view:
                 for event in runner.apply(worker, wishes, jobs):
-                    if verbose and event.outcome:
-                        output.say(report.transcript(event.step.argv, _said(event)))
                     view.show(event)
                     if event.status != "started":
                         # A step that was kept is current from then on: its keeping is the news.
@@ -312,21 +309,6 @@ def _apply(
                 session.plan, list(events.values()), expiries, shown, time.monotonic() - start
             )
         )
-
-
-def _said(event: "Event") -> str:
-    assert event.outcome
-    return event.outcome.transcript + event.outcome.stdout
-
-
-def _listener(output: Output) -> Any:
-    from mtls_openssl.render import report
-
-    def listen(argv: tuple[str, ...], outcome: Any) -> None:
-        # A check's output is read by the tool; a person wants to see the command, and any complaint.
-        output.say(report.transcript(argv, outcome.transcript))
-
-    return listen
 
 
 def _steps(session: "Session", events: "dict[str, Event]") -> list[dict[str, Any]]:
@@ -440,9 +422,10 @@ def verify(
             )
         vault = session.vault()
         fetch_secrets(session.plan, vault, session.plan.steps)
-        listener = [_listener(output)] if verbose else []
-        verifier = Verifier(process.Runner(session.binary, session.directory), vault, *listener)
-        checked = audit.audit(session.plan, verifier, within)
+        verifier = Verifier(process.Runner(session.binary, session.directory), vault)
+        checked, reports = audit.audit(session.plan, verifier, within)
+        if verbose:
+            output.say("".join(map(report.asked, reports)))
         output.steps += [envelope.verified(step, verdicts) for step, verdicts in checked]
         output.ok = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
         if not quiet or not output.ok:

@@ -22,13 +22,6 @@ class Secrets(Protocol):
         """Give the secret."""
 
 
-class Listener(Protocol):
-    """Whoever wants to see the commands that look at the files, and what they said."""
-
-    def __call__(self, argv: tuple[str, ...], outcome: Outcome) -> None:
-        """Take one command and how it ended."""
-
-
 @dataclass(frozen=True)
 class Report:
     """What was found of one file."""
@@ -36,15 +29,13 @@ class Report:
     artifact: Artifact
     facts: dict[str, str]
     verdicts: tuple[Verdict, ...]
+    asked: tuple[tuple[Question, Outcome], ...] = ()
+    """The commands that told it, and how they ended."""
 
     @property
     def failures(self) -> tuple[Verdict, ...]:
         """The verdicts that do not hold."""
         return tuple(verdict for verdict in self.verdicts if not verdict.ok)
-
-
-def _silent(argv: tuple[str, ...], outcome: Outcome) -> None:
-    del argv, outcome
 
 
 @dataclass
@@ -53,49 +44,46 @@ class Verifier:
 
     runner: Runner
     secrets: Secrets
-    listener: Listener = _silent
     _keys: dict[tuple[str, int, int], str] = field(default_factory=dict)
 
     def look(self, artifact: Artifact) -> Report:
         """Find out about one file; a file that is not there fails everything."""
         path = self.runner.directory / artifact.path
-        if not path.is_file() or path.is_symlink():
-            found = {
-                "trouble": "it is a symbolic link" if path.is_symlink() else "there is no such file"
-            }
+        asked: list[tuple[Question, Outcome]] = []
+        if path.is_symlink() or not path.is_file():
+            link = path.is_symlink()
+            found = {"trouble": "it is a symbolic link" if link else "there is no such file"}
         else:
             found = self._on_disk(artifact, path)
-            found |= self._told(artifact, found)
+            found |= self._told(artifact, found, asked)
         verdicts = checks.judge(artifact, found)
         if trouble := found.get("trouble"):
             readable = Verdict("readable", artifact.path, False, trouble)
             verdicts = (readable, *(verdict for verdict in verdicts if verdict.ok))
-        return Report(artifact, found, verdicts)
-
-    def _told(self, artifact: Artifact, found: dict[str, str]) -> dict[str, str]:
-        """Tell what openssl says; a secret that cannot be had keeps the file shut."""
-        try:
-            answers = {
-                question.about: self._ask(question) for question in checks.questions(artifact)
-            }
-            told = checks.facts(artifact, answers)
-            return told | self._compared(artifact, found | told)
-        except Fault as fault:
-            return {"trouble": fault.message}
+        return Report(artifact, found, verdicts, tuple(asked))
 
     def look_at(self, artifacts: Iterable[Artifact]) -> tuple[Report, ...]:
         """Find out about several files, in their order."""
         return tuple(self.look(artifact) for artifact in artifacts)
 
-    def _ask(self, question: Question) -> Answer:
+    def _told(
+        self, artifact: Artifact, found: dict[str, str], asked: list[tuple[Question, Outcome]]
+    ) -> dict[str, str]:
+        """Tell what openssl says; a secret that cannot be had keeps the file shut."""
+        try:
+            answers = {q.about: self._ask(q, asked) for q in checks.questions(artifact)}
+            told = checks.facts(artifact, answers)
+            return told | self._compared(artifact, found | told, asked)
+        except Fault as fault:
+            return {"trouble": fault.message}
+
+    def _ask(self, question: Question, asked: list[tuple[Question, Outcome]]) -> Answer:
         secret = self.secrets.fetch(question.need) if question.need else None
         if question.into:
             outcome = self.runner.pipe(question.argv, question.into, secret)
-            shown = (*question.argv, "|", *question.into)
         else:
             outcome = self.runner.run(question.argv, secret=secret)
-            shown = question.argv
-        self.listener(shown, outcome)
+        asked.append((question, outcome))
         return Answer(outcome.returncode == 0, outcome.stdout, outcome.transcript)
 
     def _on_disk(self, artifact: Artifact, path: FilePath) -> dict[str, str]:
@@ -126,14 +114,16 @@ class Verifier:
         found = sorted(checks.pem_blocks(self._text(artifact.path)))
         return "certificate and key" if wanted and found == wanted else "something else"
 
-    def _compared(self, artifact: Artifact, found: dict[str, str]) -> dict[str, str]:
+    def _compared(
+        self, artifact: Artifact, found: dict[str, str], asked: list[tuple[Question, Outcome]]
+    ) -> dict[str, str]:
         """Hold a file's public key, and a bundle's certificate, against those of its source."""
         own = found.get("public-key-pem")
         if own and artifact.kind in ("key", "request", "certificate"):
             self._remember(artifact.path, own)
         if not artifact.same_key_as:
             return {}
-        twin = self._public_key(artifact)
+        twin = self._public_key(artifact, asked)
         same = own is not None and own == twin
         compared = {"public-key": f"that of {artifact.same_key_as}" if same else "another key"}
         if artifact.kind == "pkcs12":
@@ -144,7 +134,7 @@ class Verifier:
             )
         return compared
 
-    def _public_key(self, artifact: Artifact) -> str | None:
+    def _public_key(self, artifact: Artifact, asked: list[tuple[Question, Outcome]]) -> str | None:
         path = artifact.same_key_as
         try:
             stamp = self._stamp(path)
@@ -152,7 +142,8 @@ class Verifier:
             return None
         if stamp not in self._keys:
             kind = "certificate" if artifact.kind == "pkcs12" else _kind_of(self._text(path))
-            answer = self._ask(checks.public_key_question(path, artifact.key_need, kind))
+            question = checks.public_key_question(path, artifact.key_need, kind)
+            answer = self._ask(question, asked)
             blocks = checks.pem_blocks(answer.text, "PUBLIC KEY")
             if not blocks:
                 return None

@@ -23,8 +23,9 @@ class View(Protocol):
 class Lines:
     """Prints a line for each step that ended, in the plan's order."""
 
-    def __init__(self, console: Console, plan: Plan) -> None:
+    def __init__(self, console: Console, plan: Plan, *, verbose: bool) -> None:
         self.console = console
+        self.verbose = verbose
         self.order = [step.id for step in plan.steps]
         self.ended: dict[str, Event] = {}
 
@@ -44,6 +45,8 @@ class Lines:
 
     def print(self, event: Event) -> None:
         """Print one step's line, if it did anything."""
+        if self.verbose and (event.outcome or event.reports):
+            self.console.print(report.transcript(event), end="", soft_wrap=True)
         if event.status != "current":
             self.console.print(report.line(event), soft_wrap=True)
 
@@ -85,7 +88,7 @@ def view(console: Console, plan: Plan, *, quiet: bool, verbose: bool) -> Iterato
             progress.update(bar.task, total=len(plan.steps))
             yield bar
     else:
-        lines = Lines(console, plan)
+        lines = Lines(console, plan, verbose=verbose)
         try:
             yield lines
         finally:

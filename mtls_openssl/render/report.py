@@ -1,6 +1,6 @@
 """What was made, where, until when; and what `verify` found."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from mtls_openssl.checks import Verdict
 from mtls_openssl.plan import Plan, Step
@@ -8,6 +8,7 @@ from mtls_openssl.render.script import command
 from mtls_openssl.render.text import plural, visible
 from mtls_openssl.runner import Event
 from mtls_openssl.secret import Generate
+from mtls_openssl.verifier import Report
 
 
 def line(event: Event) -> str:
@@ -25,10 +26,26 @@ def line(event: Event) -> str:
     return visible(f"{step.number} {owner}{step.title}: {status}{verified}")
 
 
-def transcript(argv: Iterable[str], output: str) -> str:
-    """Give a command and what openssl said, for --verbose."""
-    said = "".join(f"  {visible(text)}\n" for text in output.splitlines() if text.strip())
-    return f"$ {visible(command(argv))}\n{said}"
+def transcript(event: Event) -> str:
+    """Give a step's command, what openssl said, and the commands that checked it."""
+    shown = [f"$ {command(event.step.argv)}\n"] if event.step.argv else []
+    if event.outcome:
+        shown.append(_indented(event.outcome.transcript + event.outcome.stdout))
+    shown += [asked(report) for report in event.reports]
+    return visible("".join(shown))
+
+
+def asked(report: Report) -> str:
+    """Give the commands that looked at a file; of what they said, only the complaints."""
+    return "".join(
+        f"$ {command((*question.argv, *(('|', *question.into) if question.into else ())))}\n"
+        f"{_indented(outcome.transcript)}"
+        for question, outcome in report.asked
+    )
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}\n" for line in text.splitlines() if line.strip())
 
 
 def made(

@@ -27,7 +27,7 @@ def script(plan: Plan, steps: Iterable[Step]) -> str:
 
 def command(argv: Iterable[str]) -> str:
     """Give a command as one line for a shell, quoted only where it must be."""
-    return " ".join(word if word in (">", ">>") else shlex.quote(word) for word in argv)
+    return " ".join(word if word in (">", ">>", "|") else shlex.quote(word) for word in argv)
 
 
 def _step(step: Step) -> Iterator[str]:
