@@ -14,7 +14,7 @@ Checked: TypeAlias = list[tuple[Step, tuple[Verdict, ...]]]
 def audit(
     plan: Plan, verifier: Verifier, expires_within: timedelta | None = None
 ) -> tuple[Checked, list[Report]]:
-    """Look at every file of the plan; give each step that makes one, its verdicts, and the reports."""
+    """Look at every file of the plan; give the steps that make one, their verdicts, all reports."""
     last = {path: step.id for step in plan.steps for path in step.writes}
     checked: Checked = []
     seen: list[Report] = []

@@ -52,7 +52,7 @@ Recipe = Annotated[
 Directory = Annotated[
     Path | None,
     typer.Option(
-        "--directory", "-C", metavar="DIR", help="Where the files are, instead of the recipe's directory.",
+        "--directory", "-C", metavar="DIR", help="Where the files are; default: as the recipe says.",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -147,11 +147,11 @@ def _boundary(command: str, output_format: Format, quiet: bool = False) -> Itera
         from mtls_openssl.errors import MachineFault
 
         error = MachineFault(f"{fault.filename or command}: {fault.strerror}")
-    except Exception:
+    except Exception:  # noqa: BLE001  a bug is shown whole, once, and says what it is
         traceback.print_exc()
         sys.stderr.write(
-            f"\nThis is a bug in mtls-openssl {__version__}, not a fault of yours. Please report it to its"
-            " maintainers, with the recipe and the lines above.\n"
+            f"\nThis is a bug in mtls-openssl {__version__}, not a fault of yours. Please report it"
+            " to its maintainers, with the recipe and the lines above.\n"
         )
         raise SystemExit(1) from None
     _end(output, error)
@@ -301,7 +301,7 @@ def _apply(
                         events.setdefault(event.step.id, event)
         finally:
             output.steps += _steps(session, events)
-        _conclude(session, events, output)
+        _conclude(session, events)
         expiries = _expiries(session, written)
         shown = session.shown
         output.say(
@@ -322,7 +322,7 @@ def _steps(session: "Session", events: "dict[str, Event]") -> list[dict[str, Any
     ]
 
 
-def _conclude(session: "Session", events: "dict[str, Event]", output: Output) -> None:
+def _conclude(session: "Session", events: "dict[str, Event]") -> None:
     """Raise the first failure in the plan's order; say what was let pass under --verbatim."""
     ordered = [events[step.id] for step in session.plan.steps if step.id in events]
     if error := next((event.error for event in ordered if event.error), None):

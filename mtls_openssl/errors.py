@@ -1,8 +1,11 @@
 """What can go wrong, each kind with its exit code (the table in README, "Exit codes")."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, TypeVar
 
+Item = TypeVar("Item")
+Parsed = TypeVar("Parsed")
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in a YAML file: ("servers", "api", "names", 0)."""
 
@@ -44,12 +47,21 @@ class Fault(ValueError):
         self.others: tuple[Fault, ...] = ()
         """Further faults of the same value."""
 
-    @classmethod
-    def all(cls, faults: "list[Fault]") -> "Fault":
-        """Give the first of several faults, carrying the others."""
-        first, *rest = faults
-        first.others = tuple(rest)
-        return first
+
+def parse_each(parse: Callable[[Item], Parsed], items: Iterable[tuple[Path, Item]]) -> list[Parsed]:
+    """Parse items, each at its path; raises one Fault that carries every item's."""
+    parsed = []
+    faults: list[Fault] = []
+    for path, item in items:
+        try:
+            parsed.append(parse(item))
+        except Fault as fault:
+            fault.path = path
+            faults.append(fault)
+    if faults:
+        faults[0].others = tuple(faults[1:])
+        raise faults[0]
+    return parsed
 
 
 class Failure(Exception):

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mtls_openssl.errors import Fault, Path
+from mtls_openssl.errors import Fault, Path, parse_each
 from mtls_openssl.source import suggestion
 
 KEY_KINDS = (
@@ -52,6 +52,7 @@ def parsed(parse: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
 
 
 def parse_key(value: object) -> Key:
+    """Read a kind of key, such as rsa:2048; raises Fault."""
     if value not in KEY_KINDS:
         raise Fault(f"{value!r} is no kind of key", f"there are {', '.join(KEY_KINDS)}")
     algorithm, _, size = str(value).partition(":")
@@ -59,6 +60,8 @@ def parse_key(value: object) -> Key:
 
 
 def parse_whole(least: int, most: int, what: str) -> Callable[[object], int]:
+    """Give the parser of a whole number within bounds; it raises Fault."""
+
     def parse(value: object) -> int:
         if isinstance(value, str) and re.fullmatch(r"0*[0-9]{1,9}", value):
             value = int(value)
@@ -85,6 +88,7 @@ def parse_serial(value: object) -> int | str:
 
 
 def choice(what: str, values: Iterable[str]) -> Any:
+    """Annotate a field that is one of a few words."""
     known = tuple(values)
 
     def parse(value: object) -> str:
@@ -96,6 +100,8 @@ def choice(what: str, values: Iterable[str]) -> Any:
 
 
 def text(what: str, pattern: str = r".+", hint: str = "") -> Any:
+    """Annotate a field that is a text of a form (a regular expression for all of it)."""
+
     def parse(value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Fault(f"{what} is one text", hint or "write it on one line")
@@ -123,23 +129,17 @@ def check_inside(value: str) -> str:
 
 
 def parse_inside(value: object) -> str:
+    """Read a path inside the directory; raises Fault."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Fault("a path is one text", "name a file inside the directory")
     return check_inside(str(value))
 
 
 def parse_files(value: object) -> dict[str, str]:
+    """Read other names for an entity's files; raises Fault."""
     if not isinstance(value, dict):
         raise Fault("files: is a mapping", "write files: {key: NAME, certificate: NAME}")
-    faults = []
-    for kind, path in value.items():
-        try:
-            parse_inside(path)
-        except Fault as fault:
-            fault.path = (kind,)
-            faults.append(fault)
-    if faults:
-        raise Fault.all(faults)
+    parse_each(parse_inside, (((kind,), path) for kind, path in value.items()))
     return {kind: str(path) for kind, path in value.items()}
 
 

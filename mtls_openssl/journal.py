@@ -25,7 +25,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Print:
-    """What a file looked like: its content's SHA-256, and what tells quickly that it is the same."""
+    """What a file looked like: its content's SHA-256, and what quickly tells it is the same."""
 
     digest: str
     size: int = -1

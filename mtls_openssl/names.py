@@ -7,7 +7,7 @@ import ipaddress
 import re
 from typing import Any
 
-from mtls_openssl.errors import Fault
+from mtls_openssl.errors import Fault, parse_each
 
 NAMES_SCHEMA: dict[str, Any] = {
     "title": "Names",
@@ -28,19 +28,10 @@ def parse_names(value: object) -> tuple[str, ...]:
     """Read a list of names, each as `DNS:…`, `IP:…`, `email:…` or `URI:…`; raises Fault."""
     if not isinstance(value, list) or not value:
         raise Fault("names are a list", "write names: [api.example.com, 127.0.0.1]")
-    names: list[str] = []
-    faults = []
-    for number, item in enumerate(value):
-        try:
-            name = parse_name(str(item))
-            if name in names:
-                raise Fault(f"{name} is named twice", "name it once")
-            names.append(name)
-        except Fault as fault:
-            fault.path = (number,)
-            faults.append(fault)
-    if faults:
-        raise Fault.all(faults)
+    names = parse_each(parse_name, (((number,), str(item)) for number, item in enumerate(value)))
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise Fault(f"{name} is named twice", "name it once", (number,))
     return tuple(names)
 
 

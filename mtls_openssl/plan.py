@@ -105,7 +105,7 @@ Values: TypeAlias = dict[str, Value]
 
 
 def build(recipe: Recipe, workflow: Workflow, version: Version, *, verbatim: bool = False) -> Plan:
-    """Make the plan; raises BadInput with every problem of layout, each at its line in the recipe."""
+    """Make the plan; raises BadInput with every problem of layout, each at its line."""
     members = _members(recipe, workflow)
     builder = _Builder(recipe, workflow, version, members, verbatim)
     steps = builder.steps()
@@ -268,17 +268,15 @@ class _Builder:
         return {name: tuple(paths) for name, paths in lists.items()}
 
     def steps(self) -> list[Step]:
-        steps = []
-        for member in self.members:
-            values = self.values(member)
-            for part in self.workflow.steps.get(member.entity.section, ()):
-                if step := self.step(part, values, member):
-                    steps.append(step)
-        values = {**self.lists, **self.recipe_files()}
-        for part in self.workflow.steps.get("recipe", ()):
-            if step := self.step(part, values, None):
-                steps.append(step)
-        return steps
+        once = {**self.lists, **self.recipe_files()}
+        made = [
+            self.step(part, values, member)
+            for member in self.members
+            for values in [self.values(member)]
+            for part in self.workflow.steps.get(member.entity.section, ())
+        ]
+        made += [self.step(part, once, None) for part in self.workflow.steps.get("recipe", ())]
+        return [step for step in made if step]
 
     def values(self, member: Member) -> Values:
         values: Values = {**self.lists, **_own_values(member), **member.files}

@@ -147,7 +147,8 @@ class Runner:
         start = time.monotonic()
         with self._child(first, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
             with self._child(second, stdin=one.stdout, stdout=subprocess.PIPE) as two:
-                assert one.stdout and one.stdin
+                assert one.stdout
+                assert one.stdin
                 one.stdout.close()
                 one.stdin.write(_line(secret))
                 one.stdin.close()

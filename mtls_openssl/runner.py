@@ -107,7 +107,7 @@ def _recover(worker: Worker) -> None:
 
 
 def _keep_what_is_right(worker: Worker, wishes: Wishes) -> Iterator[Event]:
-    """Take over files that are there without a record, or with an old one, and pass their checks."""
+    """Take over files that have no record, or an old one, and pass their checks."""
     for decision in look(worker.plan, worker.journal, wishes):
         step = decision.step
         paths = (*step.writes, *step.modes)
@@ -272,7 +272,7 @@ def _work(
             if event.status == "failed":
                 stop.set()
             messages.put(event)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  it is raised again on the main thread
         fault = error
         stop.set()
     messages.put(_Ended(name, fault))

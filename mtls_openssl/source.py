@@ -374,7 +374,8 @@ class _Builder:
 
 def _mark(event: yaml.Event) -> Mark:
     start, end = event.start_mark, event.end_mark
-    assert start and end  # the parser marks every event
+    assert start  # the parser marks every event
+    assert end
     width = end.column - start.column if end.line == start.line else 1
     return Mark(start.line, start.column, max(1, width))
 

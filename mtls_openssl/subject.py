@@ -5,10 +5,10 @@ openssl-req(1) `-subj`, where `\` escapes and `/` separates.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from mtls_openssl.errors import Fault
+from mtls_openssl.errors import Fault, Path, parse_each
 from mtls_openssl.source import suggestion
 
 Subject: TypeAlias = tuple[tuple[str, str], ...]
@@ -41,7 +41,7 @@ _ASCII_ONLY = {"emailAddress", "DC"}
 
 SUBJECT_SCHEMA: dict[str, Any] = {
     "title": "Subject",
-    "description": "A distinguished name: a mapping, or one string such as /C=US/O=Example/CN=Root.",
+    "description": "A distinguished name: a mapping, or one string such as /C=US/CN=Root.",
     "anyOf": [
         {"type": "string", "pattern": "^/.*=.*"},
         {
@@ -60,19 +60,22 @@ def parse_subject(value: object) -> Subject:
     """Read a subject as the recipe has it, a mapping or a string; raises Fault."""
     match value:
         case str():
-            return _checked([(name, text, ()) for name, text in _split(value)])
+            return tuple(parse_each(_attribute, (((), pair) for pair in _split(value))))
         case dict():
-            return _checked(
-                [
-                    (name, text, (name, number) if isinstance(given, list) else (name,))
-                    for name, given in value.items()
-                    for number, text in enumerate(given if isinstance(given, list) else [given])
-                ]
-            )
+            return tuple(parse_each(_attribute, _attributes(value)))
     raise Fault(
         "a subject is a mapping or a string",
         "write {C: US, O: Example, CN: Root} or /C=US/O=Example/CN=Root",
     )
+
+
+def _attributes(value: dict[str, Any]) -> Iterator[tuple[Path, tuple[str, object]]]:
+    """Give a mapping's attributes, each with its path; a list stands for several of one type."""
+    for name, given in value.items():
+        if isinstance(given, list):
+            yield from (((name, number), (name, item)) for number, item in enumerate(given))
+        else:
+            yield (name,), (name, given)
 
 
 def merge(under: Subject, over: Subject) -> Subject:
@@ -108,10 +111,10 @@ def same(one: str, other: str) -> bool:
 
     Where openssl asks for a subject, the order is that of its configuration.
     """
-    return _attributes(one) == _attributes(other)
+    return _written(one) == _written(other)
 
 
-def _attributes(text: str) -> list[str]:
+def _written(text: str) -> list[str]:
     return sorted(part.removeprefix(" ") for part in _unescaped_split(text, ","))
 
 
@@ -161,23 +164,9 @@ def _split(text: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def _checked(given: list[tuple[str, object, tuple[str | int, ...]]]) -> Subject:
-    subject = []
-    faults = []
-    for name, value, path in given:
-        try:
-            subject.append(_attribute(name, value))
-        except Fault as fault:
-            fault.path = path
-            faults.append(fault)
-    if faults:
-        raise Fault.all(faults)
-    return tuple(subject)
-
-
-def _attribute(name: str, value: object) -> tuple[str, str]:
+def _attribute(pair: tuple[str, object]) -> tuple[str, str]:
     """Check one attribute against what openssl would refuse later."""
-    name = _LONG_NAMES.get(name, name)
+    name, value = _LONG_NAMES.get(pair[0], pair[0]), pair[1]
     if name not in _LONGEST:
         raise Fault(
             f"unknown attribute {name!r}", suggestion(name, (*_LONGEST, *_LONG_NAMES)), word=name

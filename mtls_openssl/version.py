@@ -50,7 +50,7 @@ def parse(printed: str) -> Version:
     if numbers < oldest:
         raise MachineFault(
             f"{library} {text} is too old",
-            f"{'.'.join(map(str, oldest))} is the oldest that works; name a newer one by --openssl PATH",
+            f"{'.'.join(map(str, oldest))} is the oldest that works; name another by --openssl",
         )
     return Version(library, numbers, text)
 

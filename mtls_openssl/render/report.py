@@ -59,7 +59,8 @@ def made(
     else:
         found = f", {kept} kept" if kept else ""
         checks = sum(len(report.verdicts) for event in events for report in event.reports)
-        head = f"{plural(done, 'step')} done{found}, {plural(checks, 'check')} held, in {seconds:.1f} s: {shown}"
+        held = f"{plural(checks, 'check')} held, in {seconds:.1f} s"
+        head = f"{plural(done, 'step')} done{found}, {held}: {shown}"
     rows = list(_rows(plan, expiries))
     widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     table = [
