@@ -52,7 +52,7 @@ Recipe = Annotated[
 Directory = Annotated[
     Path | None,
     typer.Option(
-        "--directory", "-C", metavar="DIR", help="Where the files are; default: as the recipe says.",
+        "--directory", "-C", metavar="DIR", help="Where the files are; default: the recipe's.",
         show_default=False,
     ),
 ]  # fmt: skip

@@ -285,7 +285,7 @@ def _kill(child: "subprocess.Popen[Any]") -> None:
 
 
 def _quiet(slave: int) -> None:
-    """Let a terminal neither echo nor change what is typed, so that a transcript holds no secret."""
+    """Let a terminal neither echo nor change what is typed: no transcript holds a secret."""
     settings = termios.tcgetattr(slave)
     settings[1] &= ~termios.OPOST
     settings[3] &= ~(termios.ECHO | termios.ECHONL | termios.ISIG | termios.IEXTEN)
@@ -369,7 +369,7 @@ class _Conversation:
         return (named or ours)[0].secret if ours else None
 
     def send(self, text: str, shown: str | None = None) -> None:
-        # A subject's field is not echoed here, so its line is ended; openssl ends a secret's itself.
+        # Nothing is echoed: a field's line is ended here, a secret's by openssl itself.
         self.heard.append(f"{text}\n" if shown is None else shown)
         self.terminal.send(text + "\n")
 
