@@ -54,15 +54,18 @@ class Lines:
 class Bar:
     """Draws a bar with a count, and names what runs now."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.task = progress.add_task("", total=None)
+    def __init__(self, console: Console, plan: Plan) -> None:
+        now = TextColumn("{task.description}", markup=False)
+        columns = (BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), now)
+        self.progress = Progress(*columns, console=console, transient=True)
+        self.task = self.progress.add_task("", total=len(plan.steps))
         self.running: dict[str, str] = {}
 
     def show(self, event: Event) -> None:
-        """Take the next event."""
+        """Take the next event; until the first step begins, the person may be asked things."""
         step = event.step
         if event.status == "started":
+            self.progress.start()
             self.running[step.id] = visible(f"{step.number} {step.title}")
         else:
             self.running.pop(step.id, None)
@@ -77,16 +80,11 @@ def view(console: Console, plan: Plan, *, quiet: bool, verbose: bool) -> Iterato
     if quiet:
         yield _Nothing()
     elif console.is_terminal and not verbose:
-        columns = (
-            BarColumn(30),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-        )
-        with Progress(*columns, console=console, transient=True) as progress:
-            bar = Bar(progress)
-            progress.update(bar.task, total=len(plan.steps))
+        bar = Bar(console, plan)
+        try:
             yield bar
+        finally:
+            bar.progress.stop()
     else:
         lines = Lines(console, plan, verbose=verbose)
         try:

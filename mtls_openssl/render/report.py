@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from mtls_openssl.artifact import Member
 from mtls_openssl.checks import Verdict
 from mtls_openssl.plan import Plan, Step
 from mtls_openssl.render.script import command
@@ -9,6 +10,10 @@ from mtls_openssl.render.text import plural, visible
 from mtls_openssl.runner import Event
 from mtls_openssl.secret import Generate
 from mtls_openssl.verifier import Report
+
+
+MOST_ROWS = 20
+"""Entities that the end of an apply names; of a fleet, the rest is counted."""
 
 
 def line(event: Event) -> str:
@@ -61,31 +66,33 @@ def made(
         checks = sum(len(report.verdicts) for event in events for report in event.reports)
         held = f"{plural(checks, 'check')} held, in {seconds:.1f} s"
         head = f"{plural(done, 'step')} done{found}, {held}: {shown}"
-    rows = list(_rows(plan, expiries))
-    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
-    table = [
-        f"  {name:{widths[0]}}  {file:{widths[1]}}  {rest}".rstrip() for name, file, rest in rows
+    notes = [
+        f"  note: {event.step.id}: {event.reason}"
+        for event in events
+        if event.status == "current" and event.reason
     ]
-    notes = [f"  note: {event.step.id}: {event.reason}" for event in events
-             if event.status == "current" and event.reason]  # fmt: skip
-    return visible("\n".join([head, *table, *notes])) + "\n"
+    return visible("\n".join([head, *_table(plan, expiries), *notes])) + "\n"
 
 
-def _rows(plan: Plan, expiries: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    for member in plan.members:
-        certificate = member.files.get("certificate")
-        if certificate is None:
-            continue
-        until = expiries.get(certificate, "")[:10]
-        others = [
-            path
-            for kind in ("key", "chain", "combined", "pkcs12")
-            if (path := member.files.get(kind))
-        ]
-        needs = (member.passphrase, member.export_password)
-        kept = [need.kept for need in needs if need and isinstance(need.source, Generate)]
-        secret = f" (password in {', '.join(kept)})" if kept else ""
-        yield member.name, certificate, f"until {until}, with {', '.join(others)}{secret}"
+def _table(plan: Plan, expiries: dict[str, str]) -> Iterator[str]:
+    """Give each entity's certificate and until when it is valid, and its other files below."""
+    members = [member for member in plan.members if "certificate" in member.files]
+    shown = members[:MOST_ROWS]
+    width = max((len(member.name) for member in shown), default=0)
+    for member in shown:
+        certificate = member.files["certificate"]
+        yield f"  {member.name:{width}}  {certificate}, until {expiries.get(certificate, '?')[:10]}"
+        yield f"  {'':{width}}  {_others(member)}"
+    if len(members) > len(shown):
+        yield f"  and {len(members) - len(shown)} more"
+
+
+def _others(member: Member) -> str:
+    kinds = ("key", "chain", "combined", "pkcs12")
+    files = ", ".join(member.files[kind] for kind in kinds if kind in member.files)
+    needs = (member.passphrase, member.export_password)
+    kept = [need.kept for need in needs if need and isinstance(need.source, Generate)]
+    return f"{files}; password in {', '.join(kept)}" if kept else files
 
 
 def verification(checked: Sequence[tuple[Step, tuple[Verdict, ...]]], shown: str) -> str:

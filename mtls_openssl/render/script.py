@@ -8,8 +8,9 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from mtls_openssl.plan import Plan, Step, WrittenFile
+from mtls_openssl.plan import Answer, Plan, Step, WrittenFile
 from mtls_openssl.render.text import visible
+from mtls_openssl.subject import to_text
 
 
 def script(plan: Plan, steps: Iterable[Step]) -> str:
@@ -38,8 +39,16 @@ def _step(step: Step) -> Iterator[str]:
         yield from textwrap.wrap(visible(why), 98, initial_indent="# ", subsequent_indent="# ")
     for file in step.files:
         yield from _here_document(file)
+    yield from (f"# asks for {visible(_wanted(answer))}" for answer in step.answers)
     if step.argv:
         yield command(step.argv)
+
+
+def _wanted(answer: Answer) -> str:
+    """Tell what to type where a command asks; of a secret, only whose it is."""
+    if answer.need:
+        return f"{answer.need.purpose}{', twice' if answer.fresh else ''}"
+    return f"the subject: {to_text(answer.subject)}; a dot for every other field"
 
 
 def _here_document(file: WrittenFile) -> Iterator[str]:
