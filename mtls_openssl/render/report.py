@@ -11,7 +11,6 @@ from mtls_openssl.runner import Event
 from mtls_openssl.secret import Generate
 from mtls_openssl.verifier import Report
 
-
 MOST_ROWS = 20
 """Entities that the end of an apply names; of a fleet, the rest is counted."""
 
