@@ -15,7 +15,7 @@ import termios
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import IO, Any
@@ -136,8 +136,9 @@ class Runner:
                 for name in files:
                     (self.directory / name).chmod(int(mode, 8))
             case ("mkdir", "-p", *folders):
-                for name in folders:
-                    (self.directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+                for folder in map(FilePath, folders):
+                    for part in (*reversed(folder.parents), folder):
+                        (self.directory / part).mkdir(mode=0o700, exist_ok=True)
             case _:
                 return self._plain(words, secret, target, appends)
         return Outcome(0, "", "", time.monotonic() - start)
@@ -150,11 +151,12 @@ class Runner:
                 assert one.stdout
                 assert one.stdin
                 one.stdout.close()
-                one.stdin.write(_line(secret))
-                one.stdin.close()
+                with suppress(BrokenPipeError):  # it failed before it read: its exit code tells
+                    one.stdin.write(_line(secret))
+                    one.stdin.close()
                 output, complaint = two.communicate()
-            one.stdin = one.stdout = None
-            _, first_complaint = one.communicate()
+            assert one.stderr
+            first_complaint = one.stderr.read()
         text = (first_complaint + complaint).decode("utf-8", "replace")
         code = one.returncode or two.returncode
         return Outcome(code, output.decode("utf-8", "replace"), text, time.monotonic() - start)
@@ -232,6 +234,10 @@ class Runner:
             if child.poll() is None:
                 _kill(child)
             child.wait()
+            for stream in (child.stdin, child.stdout, child.stderr):
+                if stream:
+                    with suppress(BrokenPipeError):
+                        stream.close()
 
     @contextmanager
     def _output(self, target: str, appends: bool) -> Iterator[int | IO[bytes]]:
