@@ -110,8 +110,8 @@ def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
     8601, UTC), `serial` (decimal) and `issuer` are for whoever compares files with each other.
     """
     found: dict[str, str] = {}
-    for answer in answers.values():
-        if not answer.ok:
+    for about, answer in answers.items():
+        if not answer.ok and about != "chain":
             found.setdefault("trouble", complaint(answer))
     text = answers.get("text")
     if text and text.ok:
@@ -119,7 +119,6 @@ def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
         if pem := pem_blocks(text.text, "PUBLIC KEY"):
             found["public-key-pem"] = pem[0]
     if chain := answers.get("chain"):
-        found.pop("trouble", None)
         found |= _chain(chain, artifact)
     if bundled := answers.get("bundled-certificate"):
         found["bundled"] = "\n".join(pem_blocks(bundled.text, "CERTIFICATE"))

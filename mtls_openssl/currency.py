@@ -44,8 +44,12 @@ class Decision:
 
     @property
     def keepable(self) -> bool:
-        """Whether what lies there may serve, if its checks hold."""
-        return self.runs and self.kind in ("new", "interrupted", "changed", "command")
+        """Whether what lies there may serve, if its checks hold.
+
+        A key may, though the command that would make it has changed: it is never made anew unasked.
+        """
+        kinds = ("new", "interrupted", "changed", *(("command",) if self.step.keys else ()))
+        return self.runs and self.kind in kinds
 
 
 def decide(

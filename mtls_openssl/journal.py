@@ -4,6 +4,7 @@ The journal is only ever added to, so that a kill at any moment costs at most it
 it lie the lock, which every child inherits, and the files that were replaced.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -59,7 +60,7 @@ class Journal:
     """Every serial number ever issued: (the issuing authority's name, decimal)."""
     intents: set[tuple[str, str]] = field(default_factory=set)
     """("rekey" or "replace", entity) that was asked for and is not finished."""
-    _stream: Any = None
+    _descriptor: int = -1
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -89,19 +90,18 @@ class Journal:
     def writing(self) -> Iterator["Journal"]:
         """Open the journal for adding; the lock must be held."""
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "r+b") as stream:
-            content = stream.read()
-            stream.truncate(content.rfind(b"\n") + 1)
-            stream.seek(0, os.SEEK_END)
-            self._stream = stream
+        try:
+            with open(descriptor, "rb", closefd=False) as stream:
+                content = stream.read()
+            os.ftruncate(descriptor, content.rfind(b"\n") + 1)
+            self._descriptor = descriptor
             if not content:
                 self._add({"journal": VERSION})
-            try:
-                yield self
-            finally:
-                stream.flush()
-                os.fsync(stream.fileno())
-                self._stream = None
+            yield self
+            os.fsync(descriptor)
+        finally:
+            self._descriptor = -1
+            os.close(descriptor)
 
     def intend(self, kind: str, entity: str) -> None:
         """Note that a new key or a re-issue was asked for, until it is done."""
@@ -136,9 +136,17 @@ class Journal:
         }
 
     def _add(self, entry: dict[str, Any]) -> None:
+        line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         with self._guard:
-            self._stream.write(json.dumps(entry, separators=(",", ":")).encode() + b"\n")
-            self._stream.flush()
+            end = os.lseek(self._descriptor, 0, os.SEEK_END)
+            written = 0
+            try:
+                written = os.write(self._descriptor, line)
+            finally:
+                if written != len(line):  # half a line would spoil all that comes after it
+                    os.ftruncate(self._descriptor, end)
+            if written != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             self._take(entry)
 
     def _take(self, entry: dict[str, Any]) -> None:

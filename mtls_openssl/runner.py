@@ -113,8 +113,6 @@ def _keep_what_is_right(worker: Worker, wishes: Wishes) -> Iterator[Event]:
         paths = (*step.writes, *step.modes)
         if not decision.keepable or not step.artifacts or set(step.writes) & set(step.reads):
             continue
-        if decision.kind == "command" and not step.keys:
-            continue
         if not all((worker.directory / path).exists() for path in paths):
             continue
         fetch_secrets(worker.plan, worker.vault, [step])
@@ -182,11 +180,13 @@ def _serial_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:
     for artifact in decision.step.artifacts:
         serial = next((e.expected for e in artifact.expectations if e.name == "serial"), None)
         if serial and (issuer, serial) in worker.journal.issued:
-            used = {int(number) for name, number in worker.journal.issued if name == issuer}
+            free = int(serial) + 1
+            while (issuer, str(free)) in worker.journal.issued:
+                free += 1
             yield Fault(
                 f"{issuer} has issued serial {serial} already, and {artifact.path} is to be made"
                 f" again ({decision.reason})",
-                f"give {decision.step.entity} another one: serial: {max(used) + 1}",
+                f"give {decision.step.entity} another one: serial: {free}",
             )
 
 

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
@@ -20,7 +20,7 @@ from mtls_openssl.secret import Need, Vault
 from mtls_openssl.verifier import Report, Verifier
 
 REPLACED = f"{FOLDER}/replaced"
-_MACHINE = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO}
+_MACHINE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO}
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,11 @@ class Worker:
                 outcome = self._run(step)
                 reports = self.verifier.look_at(step.artifacts)
                 let_pass = self._judged(reports)
+                self.record(step, reports, let_pass)
             except (Failure, OSError, Fault) as error:
+                full = _full(self.directory)
                 self._undo(step, moved)
-                raise _named(error, self.directory, step) from None
-            self.record(step, reports, let_pass)
+                raise _named(error, self.directory, step, full=full) from None
         return Result(outcome, reports, let_pass)
 
     def record(self, step: Step, reports: Sequence[Report], let_pass: tuple[str, ...] = ()) -> None:
@@ -194,7 +195,8 @@ class Worker:
         for path, kept in moved.items():
             if (self.directory / kept).exists():
                 os.rename(self.directory / kept, self.directory / path)
-        self.journal.fail(step.id)
+        with suppress(OSError):  # a step that is begun and not ended is looked at by the next apply
+            self.journal.fail(step.id)
 
 
 def needs(step: Step) -> Iterator[tuple[Need, bool]]:
@@ -208,25 +210,25 @@ def needs(step: Step) -> Iterator[tuple[Need, bool]]:
                 yield need, False
 
 
-def _named(error: Exception, directory: FilePath, step: Step) -> Failure:
+def _full(directory: FilePath) -> bool:
+    """Whether the file system has no room left, which openssl does not always notice."""
+    room = os.statvfs(directory)
+    return room.f_bavail == 0 or (room.f_files > 0 and room.f_favail == 0)
+
+
+def _named(error: Exception, directory: FilePath, step: Step, *, full: bool) -> Failure:
     """Give the failure that a person should see."""
-    full = "the disk is full"
-    if isinstance(error, OSError):
-        if error.errno == errno.ENOSPC:
-            return MachineFault(f"{full}: {directory}", "make room, then apply again")
-        if error.errno in _MACHINE:
-            return MachineFault(
-                f"{error.filename or directory} cannot be written: {error.strerror}"
-            )
-        return CommandFailed(f"{step.id}: {error.strerror}: {error.filename}")
-    if isinstance(error, Fault):
-        return CommandFailed(error.message, error.hint)
-    if isinstance(error, CommandFailed):
-        room = os.statvfs(directory)
-        if (
-            "No space left" in error.output
-            or room.f_bavail == 0
-            or (room.f_files and not room.f_favail)
-        ):
-            return MachineFault(f"{full}: {directory}", "make room, then apply again")
-    return error if isinstance(error, Failure) else CommandFailed(str(error))
+    output = error.output if isinstance(error, CommandFailed) else ""
+    number = error.errno if isinstance(error, OSError) else None
+    if full or number == errno.ENOSPC or "No space left" in output:
+        return MachineFault(f"the disk is full: {directory}", "make room, then apply again")
+    match error:
+        case Failure():
+            return error
+        case Fault():
+            return CommandFailed(error.message, error.hint)
+        case OSError() if number in _MACHINE:
+            return MachineFault(f"{error.filename or directory}: {error.strerror}")
+        case OSError():
+            return CommandFailed(f"{step.id}: {error.filename}: {error.strerror}")
+    return CommandFailed(str(error))
