@@ -97,7 +97,7 @@ def typed(terminal: "pexpect.spawn[str]") -> int:
 
 
 @pytest.mark.version
-@pytest.mark.parametrize(("recipe", "asked"), [(SMALL, 2), (PROMPTING, 33)])
+@pytest.mark.parametrize(("recipe", "asked"), [(SMALL, 2), (PROMPTING, 32)])
 def test_piped_to_bash_it_makes_what_apply_makes(
     cli: Cli, write: Write, recipe: str, asked: int
 ) -> None:
