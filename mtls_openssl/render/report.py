@@ -70,7 +70,8 @@ def made(
         for event in events
         if event.status == "current" and event.reason
     ]
-    return visible("\n".join([head, *_table(plan, expiries), *notes])) + "\n"
+    table = _table(plan, expiries) if done or kept else ()
+    return visible("\n".join([head, *table, *notes])) + "\n"
 
 
 def _table(plan: Plan, expiries: dict[str, str]) -> Iterator[str]:
