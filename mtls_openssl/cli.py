@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -24,8 +24,7 @@ from mtls_openssl.errors import BadInput, CheckFailed, Failure, Interrupted
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from rich.console import Console
-
+    from mtls_openssl.plan import Plan
     from mtls_openssl.runner import Event
     from mtls_openssl.session import Session
 
@@ -120,12 +119,6 @@ class Output:
         """Tell the person something."""
         if not self.quiet:
             sys.stderr.write(text)
-
-    def console(self) -> "Console":
-        """Give rich's console for standard error."""
-        from rich.console import Console
-
-        return Console(stderr=True, highlight=False, markup=False)
 
 
 @contextmanager
@@ -275,7 +268,7 @@ def _apply(
     import time
 
     from mtls_openssl import journal, process, runner
-    from mtls_openssl.render import progress, report
+    from mtls_openssl.render import report
     from mtls_openssl.verifier import Verifier
     from mtls_openssl.worker import Worker
 
@@ -290,16 +283,15 @@ def _apply(
         vault = session.vault()
         verifier = Verifier(children, vault)
         worker = Worker(session.plan, session.directory, written, children, verifier, vault)
+        view = _view(session.plan, output, verbose=verbose)
         try:
-            with progress.view(
-                output.console(), session.plan, quiet=output.quiet, verbose=verbose
-            ) as view:
-                for event in runner.apply(worker, wishes, jobs):
-                    view.show(event)
-                    if event.status != "started":
-                        # A step that was kept is current from then on: its keeping is the news.
-                        events.setdefault(event.step.id, event)
+            for event in runner.apply(worker, wishes, jobs):
+                view.show(event)
+                if event.status != "started":
+                    # A step that was kept is current from then on: its keeping is the news.
+                    events.setdefault(event.step.id, event)
         finally:
+            view.stop()
             output.steps += _steps(session, events)
         _conclude(session, events)
         expiries = _expiries(session, written)
@@ -309,6 +301,27 @@ def _apply(
                 session.plan, list(events.values()), expiries, shown, time.monotonic() - start
             )
         )
+
+
+class _View(Protocol):
+    """Whoever shows an apply as it goes."""
+
+    def show(self, event: "Event") -> None:
+        """Take the next event."""
+
+    def stop(self) -> None:
+        """Take the end."""
+
+
+def _view(plan: "Plan", output: Output, *, verbose: bool) -> _View:
+    """Give the view that suits the stream: a bar at a terminal, else lines."""
+    if sys.stderr.isatty() and not verbose and not output.quiet:
+        from mtls_openssl.render.progress import Bar
+
+        return Bar(plan)
+    from mtls_openssl.render.lines import Lines
+
+    return Lines(output.say, plan, verbose=verbose)
 
 
 def _steps(session: "Session", events: "dict[str, Event]") -> list[dict[str, Any]]:
