@@ -191,19 +191,38 @@ def _serial_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:
 
 
 def _units(decisions: Sequence[Decision]) -> dict[str, Unit]:
-    """Group the steps that run by entity; what is done once stands for itself."""
+    """Group the steps that run by entity, parted where one must wait for another entity's.
+
+    So a leaf's key is made while its CA's is, and only its signing waits.
+    """
+    owner = {d.step.id: d.step.entity or d.step.id for d in decisions if d.runs}
     units: dict[str, list[Decision]] = {}
+    waits: dict[str, set[str]] = {}
+    current: dict[str, str] = {}
     for decision in decisions:
-        if decision.runs:
-            units.setdefault(decision.step.entity or decision.step.id, []).append(decision)
+        step = decision.step
+        if not decision.runs:
+            continue
+        name = owner[step.id]
+        others = {owner[need] for need in step.needs if owner.get(need, name) != name}
+        if name not in current or not others <= waits[name]:
+            current[name] = step.id
+            waits[name] = waits.get(name, set()) | others
+        units.setdefault(current[name], []).append(decision)
     return {name: tuple(unit) for name, unit in units.items()}
 
 
 def _order(units: dict[str, Unit]) -> "TopologicalSorter[str]":
     home = {decision.step.id: name for name, unit in units.items() for decision in unit}
     order: TopologicalSorter[str] = TopologicalSorter()
+    last: dict[str, str] = {}
     for name, unit in units.items():
         above = {home[need] for decision in unit for need in decision.step.needs if need in home}
+        entity = unit[0].step.entity
+        if entity in last:
+            above.add(last[entity])
+        if entity:
+            last[entity] = name
         order.add(name, *(above - {name}))
     order.prepare()
     return order
