@@ -22,6 +22,8 @@ from mtls_openssl.errors import Locked, MachineFault
 
 FOLDER = ".mtls-openssl"
 VERSION = 1
+GRACE = 3.0
+"""Seconds for which a killed apply's last openssl is waited for, unasked."""
 
 
 @dataclass(frozen=True)
@@ -264,12 +266,8 @@ def locked(directory: FilePath, *, wait: bool = False) -> Iterator[int]:
     except OSError as error:
         raise MachineFault(f"{path} cannot be written: {error.strerror}") from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise Locked(
-                _holder(directory, descriptor), "let it end, or wait for it by --wait"
-            ) from None
+        if not (_take(descriptor, wait=wait) or _outlived(descriptor)):
+            raise Locked(_told(directory, descriptor), "let it end, or wait for it by --wait")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()} {int(time.time())}\n".encode(), 0)
         yield descriptor
@@ -277,18 +275,44 @@ def locked(directory: FilePath, *, wait: bool = False) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _holder(directory: FilePath, descriptor: int) -> str:
+def _take(descriptor: int, *, wait: bool = False) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _outlived(descriptor: int) -> bool:
+    """Give an openssl that outlived its killed apply a moment to end; tell whether it did."""
+    deadline = time.monotonic() + GRACE
+    while _holder(descriptor)[1] and time.monotonic() < deadline:
+        if _take(descriptor):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _holder(descriptor: int) -> tuple[str, bool]:
+    """Tell which process took the lock and when, and whether it has ended since."""
     words = os.pread(descriptor, 100, 0).split()
     if len(words) != 2:
-        return f"another apply holds {directory}"
+        return "another apply", False
     pid = int(words[0])
     since = datetime.fromtimestamp(int(words[1]), UTC).strftime("%H:%M:%S UTC")
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return (
-            f"{directory} is held by an openssl that outlived process {pid}, which began at {since}"
-        )
+        return f"process {pid}, which began at {since}", True
     except PermissionError:
         pass
-    return f"process {pid} holds {directory} since {since}"
+    return f"process {pid}, which began at {since},", False
+
+
+def _told(directory: FilePath, descriptor: int) -> str:
+    who, ended = _holder(descriptor)
+    return (
+        f"{directory} is held by an openssl that outlived {who}"
+        if ended
+        else f"{directory} is held by {who} and is still at work"
+    )

@@ -110,6 +110,7 @@ def build(recipe: Recipe, workflow: Workflow, version: Version, *, verbatim: boo
     builder = _Builder(recipe, workflow, version, members, verbatim)
     steps = builder.steps()
     problems = [*_layout_problems(recipe, workflow, members), *builder.problems]
+    problems += _entity_problems(recipe, members, version)
     if not problems:
         problems += _input_problems(builder, steps)
     if problems:
@@ -201,6 +202,45 @@ def _layout_problems(
                 yield document.problem(where, message, hint, key=True)
             owners.setdefault(path.casefold(), owner)
         yield from _unused(recipe, workflow, entity)
+
+
+WITHOUT_DIGEST = ("ED25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
+"""Algorithms that sign without a digest of the signer's choice (RFC 8410, RFC 9881)."""
+
+
+def _entity_problems(
+    recipe: Recipe, members: tuple[Member, ...], version: Version
+) -> Iterator[Problem]:
+    """Find what openssl would refuse, or verify would, once everything is settled."""
+    serials: dict[tuple[str, object], str] = {}
+    for member in members:
+        path, key = member.entity.path, member.options.key
+        issuer = member.issuer or member
+        if member.issuer and sorted(member.subject) == sorted(member.issuer.subject):
+            message = f"{member.name} has the subject of its issuer, {issuer.name}"
+            hint = "openssl would take it for self-signed (error 18); give it another CN"
+            yield recipe.document.problem((*path, "subject"), message, hint, key=True)
+        if isinstance(member.options.serial, int):
+            first = serials.setdefault((issuer.name, member.options.serial), member.name)
+            if first != member.name:
+                message = (
+                    f"serial {member.options.serial} is that of {first} too, under {issuer.name}"
+                )
+                hint = "a serial number is unique under its issuer (RFC 5280, section 4.1.2.2)"
+                yield recipe.document.problem((*path, "serial"), message, hint)
+        if key and key.algorithm.startswith("ML-DSA") and not _has_ml_dsa(version):
+            message = f"{version} makes no {key.algorithm} keys"
+            yield recipe.document.problem((*path, "key"), message, "OpenSSL 3.5 and later do")
+        signer = issuer.options.key
+        if member.options.digest and {k.algorithm for k in (key, signer) if k} & set(
+            WITHOUT_DIGEST
+        ):
+            message = f"a digest has no place where {signer} signs"
+            yield recipe.document.problem((*path, "digest"), message, "leave it out")
+
+
+def _has_ml_dsa(version: Version) -> bool:
+    return version.library == "OpenSSL" and version.numbers >= (3, 5, 0)
 
 
 def _article(section: str) -> str:

@@ -534,7 +534,8 @@ def test_a_second_apply_says_who_holds_the_directory(cli: Cli, write: Write) -> 
         awaited(directory / "pid")
         done = cli("apply", "recipe.yaml", env=SECRETS, code=1)
         assert re.match(
-            rf"error: process {child.pid} holds \S+ since \d\d:\d\d:\d\d UTC\n", done.stderr
+            rf"error: \S+ is held by process {child.pid}, which began at \S+ UTC, and is",
+            done.stderr,
         )
         cli("apply", "-n", "recipe.yaml", env=SECRETS)
         (directory / "go").touch()

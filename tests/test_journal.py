@@ -106,7 +106,8 @@ def test_the_directory_is_made_private_and_ignored_by_git(tmp_path: Path) -> Non
 def test_the_lock_lets_one_in_and_names_it(directory: Path) -> None:
     with journal.locked(directory):
         with pytest.raises(
-            Locked, match=rf"process {os.getpid()} holds .* since \d\d:\d\d:\d\d UTC"
+            Locked,
+            match=rf"is held by process {os.getpid()}, which began at \S+ UTC, and is still",
         ):
             journal.locked(directory).__enter__()
     with journal.locked(directory):
