@@ -111,7 +111,7 @@ def build(recipe: Recipe, workflow: Workflow, version: Version, *, verbatim: boo
     steps = builder.steps()
     problems = [*_layout_problems(recipe, workflow, members), *builder.problems]
     problems += _entity_problems(recipe, members, version)
-    if not problems:
+    if not builder.problems:
         problems += _input_problems(builder, steps)
     if problems:
         raise BadInput(tuple(dict.fromkeys(problems)))
@@ -554,12 +554,13 @@ def _input_problem(builder: _Builder, step: Step, path: str) -> Problem:
         if owner and entity == owner.name and part.run and kind in part.run.slots():
             for slot in missing:
                 option = next((o for o, slots in OPTION_SLOTS.items() if slot in slots), slot)
-                message = f"{part.number} {part.title} needs {option}: for {entity}"
                 given = getattr(owner.options, option, None)
+                name = builder.workflow.name
+                message = f"{part.number} {part.title}: {entity} needs {option}:"
+                hint = f"add {option}: to {entity}; the workflow's command has {{{slot}}}"
                 if given is not None:
-                    message += f", and {given} gives it no {slot}"
-                return document.problem(
-                    (*where, option), message, f"the workflow's command has {{{slot}}}"
-                )
+                    message = f"the workflow {name} makes no {given} {kind}"
+                    hint = f"give another {option}:; {part.number} {part.title} wants {{{slot}}}"
+                return document.problem((*where, option), message, hint)
     message = f"{step.id} reads {path}, which no step makes"
     return document.problem(where, message, "look at the workflow's steps", key=True)

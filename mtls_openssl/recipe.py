@@ -227,7 +227,8 @@ def validation_problems(
             case "missing":
                 yield document.problem(loc[:-1], f"{loc[-1]}: is missing", "add it", key=True)
             case "model_type" | "dict_type" | "model_attributes_type":
-                hint = suggestion("", _fields(model, loc))
+                known = suggestion("", _fields(model, loc))
+                hint = known or f"write {loc[-1]}: {{NAME: {{subject: {{CN: …}}}}}}"
                 yield document.problem(loc, f"{loc[-1]}: takes a mapping here", hint)
             case _:
                 yield document.problem(loc, f"{loc[-1]}: {item['msg']}", "")
