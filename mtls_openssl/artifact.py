@@ -5,13 +5,12 @@ name: subject, issuer, serial, validity, purpose, chain.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from mtls_openssl.fields import DIGESTS
-from mtls_openssl.recipe import Entity, Options
+from mtls_openssl.member import Member
 from mtls_openssl.secret import Need
-from mtls_openssl.subject import Subject, to_text
+from mtls_openssl.subject import to_text
 
 PURPOSES = {"server": "sslserver", "client": "sslclient"}
 """Which `openssl verify -purpose` a certificate must serve."""
@@ -57,48 +56,6 @@ class Artifact:
     mode: str = ""
     """The mode that chmod gives it, in octal."""
     strict: bool = False
-
-
-@dataclass(frozen=True)
-class Member:
-    """An entity with everything settled: its options, its files, its place in the hierarchy."""
-
-    entity: Entity
-    options: Options
-    subject: Subject
-    files: Mapping[str, str]
-    """Kind of file to path, relative to the directory."""
-    issuer: "Member | None"
-    """None for a root."""
-    strict: bool
-
-    @property
-    def name(self) -> str:
-        """The entity's name."""
-        return self.entity.name
-
-    @property
-    def passphrase(self) -> Need | None:
-        """The secret that its key is encrypted with."""
-        if self.options.passphrase is None:
-            return None
-        key = self.files.get("key", self.name)
-        path = (*self.entity.path, "passphrase")
-        return Need(self.options.passphrase, f"the pass phrase of {key}", key, path, shortest=4)
-
-    @property
-    def export_password(self) -> Need | None:
-        """The secret that its PKCS#12 bundle is encrypted with."""
-        pkcs12 = self.options.pkcs12
-        if pkcs12 is None or pkcs12.password is None or "pkcs12" not in self.files:
-            return None
-        file = self.files["pkcs12"]
-        path = (*self.entity.path, "pkcs12", "password")
-        return Need(pkcs12.password, f"the export password of {file}", file, path)
-
-    def above(self) -> "tuple[Member, ...]":
-        """Give the authorities above it, the issuer first and the root last."""
-        return () if self.issuer is None else (self.issuer, *self.issuer.above())
 
 
 def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: bool) -> Artifact:

@@ -5,7 +5,8 @@ from typing import TypeAlias
 
 from mtls_openssl import checks
 from mtls_openssl.checks import Verdict
-from mtls_openssl.plan import Plan, Step
+from mtls_openssl.plan import Plan
+from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report, Verifier
 
 Checked: TypeAlias = list[tuple[Step, tuple[Verdict, ...]]]

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mtls_openssl.journal import Done, Journal, Print
-from mtls_openssl.plan import Plan, Step
+from mtls_openssl.plan import Plan
+from mtls_openssl.step import Step
 
 AUTHORITIES = ("root", "issuing")
 

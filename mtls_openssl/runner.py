@@ -18,9 +18,10 @@ from mtls_openssl import currency
 from mtls_openssl.currency import AUTHORITIES, Decision, Wishes
 from mtls_openssl.errors import BadInput, Failure, Fault, Interrupted, Refused
 from mtls_openssl.journal import Disk, Journal
-from mtls_openssl.plan import Plan, Step
+from mtls_openssl.plan import Plan
 from mtls_openssl.process import Outcome
 from mtls_openssl.secret import Generate, Vault
+from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report
 from mtls_openssl.worker import REPLACED, Worker, needs
 

@@ -14,9 +14,10 @@ from mtls_openssl import checks
 from mtls_openssl.checks import Answer
 from mtls_openssl.errors import CheckFailed, CommandFailed, Failure, Fault, MachineFault
 from mtls_openssl.journal import FOLDER, Disk, Done, Journal
-from mtls_openssl.plan import Plan, Step
+from mtls_openssl.plan import Plan
 from mtls_openssl.process import Outcome, Reply, Runner
 from mtls_openssl.secret import Need, Vault
+from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report, Verifier
 
 REPLACED = f"{FOLDER}/replaced"

@@ -7,8 +7,8 @@ from typing import Any
 from mtls_openssl.checks import Verdict
 from mtls_openssl.currency import Decision
 from mtls_openssl.errors import BadInput, Failure
-from mtls_openssl.plan import Step
 from mtls_openssl.runner import Event
+from mtls_openssl.step import Step
 
 VERSION = 1
 

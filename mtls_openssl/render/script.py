@@ -8,8 +8,9 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from mtls_openssl.plan import Answer, Plan, Step, WrittenFile
+from mtls_openssl.plan import Plan
 from mtls_openssl.render.text import visible
+from mtls_openssl.step import Answer, Step, WrittenFile
 from mtls_openssl.subject import to_text
 
 

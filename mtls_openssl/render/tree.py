@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.text import Text
 from rich.tree import Tree
 
-from mtls_openssl.artifact import Member
 from mtls_openssl.currency import Decision
+from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
 from mtls_openssl.render.text import visible
 from mtls_openssl.subject import to_text

@@ -1,0 +1,230 @@
+"""A workflow's templates, filled for each entity: steps with their effects and expectations."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from mtls_openssl import artifact, template
+from mtls_openssl.artifact import Artifact
+from mtls_openssl.errors import Fault, Problem
+from mtls_openssl.fields import check_inside
+from mtls_openssl.member import Member, Values, placeholders
+from mtls_openssl.step import Answer, Step, WrittenFile
+from mtls_openssl.subject import to_subj
+from mtls_openssl.template import Effects, Template, Value
+from mtls_openssl.version import Version
+from mtls_openssl.workflow import StepTemplate, Workflow
+
+
+class Filler:
+    """Fills the workflow's templates for each entity, and remembers what fell out and why."""
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        version: Version,
+        members: tuple[Member, ...],
+        *,
+        verbatim: bool,
+    ) -> None:
+        self.workflow = workflow
+        self.members = members
+        self.errata = {
+            (erratum.section, erratum.step): erratum
+            for erratum in workflow.errata
+            if erratum.openssl.holds(version)
+        }
+        self.verbatim = verbatim
+        self.problems: list[Problem] = []
+        self.dropped: dict[tuple[str, str], tuple[StepTemplate, list[str]]] = {}
+        """Steps that have no value for a placeholder: (entity, step) to what is missing."""
+        self.lists = self._lists()
+
+    def _lists(self) -> Values:
+        groups = {
+            "authorities": ("root", "issuing"),
+            "servers": ("server",),
+            "clients": ("client",),
+        }
+        lists: dict[str, list[str]] = {}
+        for group, sections in groups.items():
+            for member in self.members:
+                if member.entity.section in sections:
+                    for kind, path in member.files.items():
+                        lists.setdefault(f"{group}.{kind}", []).append(path)
+        return {name: tuple(paths) for name, paths in lists.items()}
+
+    def steps(self) -> list[Step]:
+        """Fill every step for every member, then those that are done once."""
+        once = {**self.lists, **self._recipe_files()}
+        made = [
+            self._step(part, values, member)
+            for member in self.members
+            for values in [self._values(member)]
+            for part in self.workflow.steps.get(member.entity.section, ())
+        ]
+        made += [self._step(part, once, None) for part in self.workflow.steps.get("recipe", ())]
+        return [step for step in made if step]
+
+    def _values(self, member: Member) -> Values:
+        values: Values = {**self.lists, **placeholders(member), **member.files}
+        if member.issuer:
+            above = {**placeholders(member.issuer), **member.issuer.files}
+            values |= {f"issuer.{name}": value for name, value in above.items()}
+        return values
+
+    def _recipe_files(self) -> Values:
+        return {
+            kind: name.text(self.lists, str)
+            for kind, name in self.workflow.layout.get("recipe", {}).items()
+        }
+
+    def _step(self, part: StepTemplate, values: Values, member: Member | None) -> Step | None:
+        argv = part.run.words(values) if part.run else ()
+        files = _written(part.to, part.write, values)
+        if argv is None or files is None:
+            parts = [part.run, part.to]
+            missing = [name for p in parts if p for name in p.slots() if not values.get(name)]
+            self.dropped[member.name if member else "", part.id] = (part, missing)
+            return None
+        answers = tuple(a for ask in part.asks if member for a in _answer(ask, member, part))
+        erratum = self.errata.get((str(part.path[1]), part.id)) if member else None
+        identity = (*argv, *_identity(answers, files))
+        if erratum and not self.verbatim:
+            files += _written(erratum.to, erratum.write, values) or ()
+            argv += (erratum.add.words(values) if erratum.add else ()) or ()
+        entity = member.name if member else ""
+        step = Step(
+            id=f"{entity or 'recipe'}.{part.id}",
+            entity=entity,
+            section=str(part.path[1]),
+            number=part.number,
+            title=part.title,
+            explain=part.explain,
+            argv=argv,
+            identity=identity,
+            files=files,
+            answers=answers,
+            erratum=erratum,
+        )
+        return self._with_effects(step, part, values, member)
+
+    def _with_effects(
+        self, step: Step, part: StepTemplate, values: Values, member: Member | None
+    ) -> Step | None:
+        found = Effects()
+        try:
+            if step.argv:
+                found = template.effects(step.argv)
+            touched = {*found.writes, *found.modes, *found.folders, *(f.path for f in step.files)}
+            for path in touched - set(member.files.values() if member else ()):
+                check_inside(path)
+        except Fault as fault:
+            self.problems.append(self.workflow.document.fault((*part.path, "run"), fault))
+            return None
+        more_reads, more_writes = (_paths(paths, values) for paths in (part.reads, part.writes))
+        state = tuple(path for path in more_writes if path in more_reads)
+        own = tuple(file.path for file in step.files)
+        writes = _unique(own, found.writes, (path for path in more_writes if path not in state))
+        reads = _unique(found.reads, (path for path in more_reads if path not in state))
+        step = replace(
+            step,
+            reads=tuple(path for path in reads if path not in own),
+            writes=writes,
+            state=state,
+            modes=found.modes,
+            folders=found.folders,
+            keys=_private(step.argv, writes, member),
+        )
+        return replace(step, artifacts=tuple(self._artifacts(step, member)))
+
+    def _artifacts(self, step: Step, member: Member | None) -> Iterator[Artifact]:
+        for file in step.files:
+            yield artifact.written(file.path, step.entity, file.text)
+        for path in step.modes:
+            yield artifact.with_mode(path, step.entity, step.argv[1])
+        if member is None:
+            for path in step.writes:
+                if path not in {file.path for file in step.files}:
+                    yield Artifact(
+                        "file", path, "", (artifact.Expectation("content", "not empty"),)
+                    )
+            return
+        kinds = {path: kind for kind, path in member.files.items()}
+        requested = member.files.get("request") in step.reads
+        for path in step.writes:
+            if path not in {file.path for file in step.files}:
+                made = artifact.of(kinds.get(path, "file"), path, member, step.argv, requested)
+                for erratum in self.errata.values():
+                    made = artifact.mended(made, erratum.why, erratum.mends)
+                yield made
+
+
+def _unique(*groups: Iterator[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(path for group in groups for path in group))
+
+
+def _paths(parts: tuple[Template, ...], values: Values) -> tuple[str, ...]:
+    return tuple(word for part in parts for word in part.words(values) or ())
+
+
+def _private(
+    argv: tuple[str, ...], writes: tuple[str, ...], member: Member | None
+) -> tuple[str, ...]:
+    """Tell which of the written files are new private keys."""
+    makes = argv[1:2] in (("genrsa",), ("genpkey",), ("ecparam",))
+    out = argv[argv.index("-keyout") + 1] if "-keyout" in argv[:-1] else ""
+    key = member.files.get("key") if member else None
+    return tuple(path for path in writes if makes or path in (key, out))
+
+
+_CONF_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\$#'\"`"})
+
+
+def _written(
+    to: Template | None, lines: tuple[Template, ...], values: Mapping[str, Value]
+) -> tuple[WrittenFile, ...] | None:
+    r"""Fill a file's lines, values escaped as config(5) has it (`\`, `$`, `#` and quotes)."""
+    if to is None:
+        return ()
+    path = to.text(values, str)
+    texts = [line.text(values, lambda value: value.translate(_CONF_SPECIAL)) for line in lines]
+    kept = [
+        text
+        for text, line in zip(texts, lines, strict=True)
+        if text is not None and (text or not line.parts)
+    ]
+    return (WrittenFile(path, "\n".join(kept) + "\n"),) if path and kept else None
+
+
+def _identity(answers: tuple[Answer, ...], files: tuple[WrittenFile, ...]) -> Iterator[str]:
+    for answer in answers:
+        if answer.subject:
+            yield f"subject {to_subj(answer.subject)}"
+    for file in files:
+        yield f"{file.path}:\n{file.text}"
+
+
+def _answer(ask: str, member: Member, part: StepTemplate) -> Iterator[Answer]:
+    """Give the answer to an ask, or nothing where the entity has no such secret."""
+    match ask:
+        case "subject":
+            yield Answer("subject", subject=member.subject)
+        case "pkcs12.password":
+            if member.export_password:
+                yield Answer("password", member.files["pkcs12"], member.export_password, fresh=True)
+        case "passphrase" | "issuer.passphrase":
+            owner = member if ask == "passphrase" else member.issuer
+            if owner and owner.passphrase:
+                writes = part.run is not None and "key" not in _reads_of(part.run)
+                yield Answer(
+                    "passphrase",
+                    owner.files["key"],
+                    owner.passphrase,
+                    fresh=writes and owner is member,
+                )
+
+
+def _reads_of(run: Template) -> set[str]:
+    """Give the placeholders that a command's words name as files it reads."""
+    words = run.words({name: name for name in run.names()}) or ()
+    return set(template.effects(words).reads) if words[:1] == ("openssl",) else set()

@@ -1,0 +1,136 @@
+"""What is wrong with a recipe under a workflow, told before anything runs, each at its line."""
+
+from collections.abc import Iterator
+
+from mtls_openssl.errors import Fault, Problem
+from mtls_openssl.fields import check_inside
+from mtls_openssl.filler import Filler
+from mtls_openssl.member import Member
+from mtls_openssl.recipe import Entity, Recipe
+from mtls_openssl.source import suggestion
+from mtls_openssl.step import Step
+from mtls_openssl.version import Version
+from mtls_openssl.workflow import OPTION_SLOTS, Workflow
+
+
+def layout_problems(
+    recipe: Recipe, workflow: Workflow, members: tuple[Member, ...]
+) -> Iterator[Problem]:
+    """Find paths that leave the directory, files that two entities share, and options unused."""
+    document = recipe.document
+    owners: dict[str, str] = {}
+    for member in members:
+        entity = member.entity
+        if not workflow.steps.get(entity.section):
+            have = ", ".join(section for section in workflow.steps if section != "recipe")
+            message = f"the workflow {workflow.name} has no steps for {_article(entity.section)}"
+            yield document.problem(entity.path, message, f"it has steps for: {have}", key=True)
+            continue
+        for kind, path in member.files.items():
+            owner = f"{entity.name}'s {kind}"
+            where = (*entity.path, *(("files", kind) if kind in entity.declared.files else ()))
+            try:
+                check_inside(path)
+            except Fault as fault:
+                yield document.problem(where, fault.message, fault.hint, key=True)
+            if path.casefold() in owners:
+                message = f"{path} would be both {owners[path.casefold()]} and {owner}"
+                hint = f"give one of them another name: files: {{{kind}: NAME}}"
+                yield document.problem(where, message, hint, key=True)
+            owners.setdefault(path.casefold(), owner)
+        yield from _unused(recipe, workflow, entity)
+
+
+WITHOUT_DIGEST = ("ED25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
+"""Algorithms that sign without a digest of the signer's choice (RFC 8410, RFC 9881)."""
+
+
+def entity_problems(
+    recipe: Recipe, members: tuple[Member, ...], version: Version
+) -> Iterator[Problem]:
+    """Find what openssl would refuse, or verify would, once everything is settled."""
+    serials: dict[tuple[str, object], str] = {}
+    for member in members:
+        path, key = member.entity.path, member.options.key
+        issuer = member.issuer or member
+        if member.issuer and sorted(member.subject) == sorted(member.issuer.subject):
+            message = f"{member.name} has the subject of its issuer, {issuer.name}"
+            hint = "openssl would take it for self-signed (error 18); give it another CN"
+            yield recipe.document.problem((*path, "subject"), message, hint, key=True)
+        if isinstance(member.options.serial, int):
+            first = serials.setdefault((issuer.name, member.options.serial), member.name)
+            if first != member.name:
+                message = (
+                    f"serial {member.options.serial} is that of {first} too, under {issuer.name}"
+                )
+                hint = "a serial number is unique under its issuer (RFC 5280, section 4.1.2.2)"
+                yield recipe.document.problem((*path, "serial"), message, hint)
+        if key and key.algorithm.startswith("ML-DSA") and not _has_ml_dsa(version):
+            message = f"{version} makes no {key.algorithm} keys"
+            yield recipe.document.problem((*path, "key"), message, "OpenSSL 3.5 and later do")
+        signer = issuer.options.key
+        if member.options.digest and {k.algorithm for k in (key, signer) if k} & set(
+            WITHOUT_DIGEST
+        ):
+            message = f"a digest has no place where {signer} signs"
+            yield recipe.document.problem((*path, "digest"), message, "leave it out")
+
+
+def _has_ml_dsa(version: Version) -> bool:
+    return version.library == "OpenSSL" and version.numbers >= (3, 5, 0)
+
+
+def _article(section: str) -> str:
+    return {"root": "a root", "issuing": "an issuing authority"}.get(section, f"a {section}")
+
+
+def _unused(recipe: Recipe, workflow: Workflow, entity: Entity) -> Iterator[Problem]:
+    """Find what an entity says of itself and no step of its section would ever use."""
+    steps = workflow.steps[entity.section]
+    known = {name for step in steps for name in step.names()}
+    known |= {
+        name for part in workflow.layout.get(entity.section, {}).values() for name in part.names()
+    }
+    known |= {"subject"} if any(name.startswith("subject") for name in known) else set()
+    for option in sorted(entity.declared.model_fields_set - {"issuer", "files"}):
+        used = known & OPTION_SLOTS[option]
+        if not used and getattr(entity.declared, option) is not None:
+            message = f"the workflow {workflow.name} makes nothing of {option}: here"
+            hint = "leave it out, or choose a workflow that has it"
+            yield recipe.document.problem((*entity.path, option), message, hint, key=True)
+    kinds = workflow.layout.get(entity.section, {})
+    for kind in sorted(set(entity.declared.files) - set(kinds)):
+        message = f"the workflow {workflow.name} has no {kind!r} file here"
+        path = (*entity.path, "files", kind)
+        yield recipe.document.problem(path, message, suggestion(kind, kinds), key=True)
+
+
+def input_problems(recipe: Recipe, filler: Filler, steps: list[Step]) -> Iterator[Problem]:
+    """Find files that are read and that no step makes, and say which step fell out and why."""
+    made: set[str] = set()
+    for step in steps:
+        for path in (*step.reads, *step.modes):
+            if path not in made:
+                yield _input_problem(recipe, filler, step, path)
+        made |= {*step.writes, *step.state}
+
+
+def _input_problem(recipe: Recipe, filler: Filler, step: Step, path: str) -> Problem:
+    owner = next((m for m in filler.members if path in m.files.values()), None)
+    document = recipe.document
+    where = owner.entity.path if owner else ()
+    kind = next((k for k, p in owner.files.items() if p == path), "") if owner else ""
+    for (entity, _), (part, missing) in filler.dropped.items():
+        if owner and entity == owner.name and part.run and kind in part.run.slots():
+            for slot in missing:
+                option = next((o for o, slots in OPTION_SLOTS.items() if slot in slots), slot)
+                given = getattr(owner.options, option, None)
+                name = filler.workflow.name
+                message = f"{part.number} {part.title}: {entity} needs {option}:"
+                hint = f"add {option}: to {entity}; the workflow's command has {{{slot}}}"
+                if given is not None:
+                    message = f"the workflow {name} makes no {given} {kind}"
+                    hint = f"give another {option}:; {part.number} {part.title} wants {{{slot}}}"
+                return document.problem((*where, option), message, hint)
+    message = f"{step.id} reads {path}, which no step makes"
+    return document.problem(where, message, "look at the workflow's steps", key=True)

@@ -1,0 +1,62 @@
+"""A step of a plan: one command and all that belongs to it."""
+
+from dataclasses import dataclass
+
+from mtls_openssl.artifact import Artifact
+from mtls_openssl.secret import Need
+from mtls_openssl.subject import Subject
+from mtls_openssl.workflow import Erratum
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command will ask, and what it is to be told."""
+
+    kind: str
+    """passphrase, password (of a PKCS#12 bundle) or subject."""
+    file: str = ""
+    """The key that a pass phrase opens."""
+    need: Need | None = None
+    fresh: bool = False
+    """Whether the secret is being chosen here, and asked for twice."""
+    subject: Subject = ()
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that the tool writes itself, and a script shows as a here-document."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command, its effects, its answers, what must hold afterwards, and its explanation."""
+
+    id: str
+    """ENTITY.STEP, unique in the plan."""
+    entity: str
+    """Whose it is; empty for what is done once."""
+    section: str
+    number: str
+    title: str
+    explain: str
+    argv: tuple[str, ...]
+    """The words, `>` and its file included; empty for a step that only writes a file."""
+    identity: tuple[str, ...] = ()
+    """What the step is, for the journal: its words without errata, its answers, its texts."""
+    files: tuple[WrittenFile, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    """Files that are read and written by many steps, one at a time: serial numbers, databases."""
+    modes: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    """Those of `writes` that are private keys, and are never overwritten."""
+    artifacts: tuple[Artifact, ...] = ()
+    erratum: Erratum | None = None
+    needs: tuple[str, ...] = ()
+    """The steps that must be done before, by id."""
