@@ -267,7 +267,7 @@ def _apply(
     """Apply with the lock held, showing each step as it goes."""
     import time
 
-    from mtls_openssl import journal, process, runner
+    from mtls_openssl import journal, lock, process, runner
     from mtls_openssl.render import report
     from mtls_openssl.verifier import Verifier
     from mtls_openssl.worker import Worker
@@ -276,10 +276,10 @@ def _apply(
     events: dict[str, Event] = {}
     journal.prepare(session.directory)
     with (
-        journal.locked(session.directory, wait=wait) as lock,
+        lock.locked(session.directory, wait=wait) as descriptor,
         journal.Journal(session.directory).load().writing() as written,
     ):
-        children = process.Runner(session.binary, session.directory, lock)
+        children = process.Runner(session.binary, session.directory, descriptor)
         vault = session.vault()
         verifier = Verifier(children, vault)
         worker = Worker(session.plan, session.directory, written, children, verifier, vault)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mtls_openssl import journal
-from mtls_openssl.errors import Locked, MachineFault
+from mtls_openssl.errors import MachineFault
 from mtls_openssl.journal import Disk, Done, Journal, Print
 
 DONE = Done(("openssl", "x"), {"in": Print("a", 1, 2, 3)}, {"out": Print("b", 4, 5, 6)}, {})
@@ -101,17 +101,6 @@ def test_the_directory_is_made_private_and_ignored_by_git(tmp_path: Path) -> Non
     (tmp_path / "a/b/.gitignore").write_text("mine")
     journal.prepare(tmp_path / "a/b")
     assert (tmp_path / "a/b/.gitignore").read_text() == "mine"
-
-
-def test_the_lock_lets_one_in_and_names_it(directory: Path) -> None:
-    with journal.locked(directory):
-        with pytest.raises(
-            Locked,
-            match=rf"is held by process {os.getpid()}, which began at \S+ UTC, and is still",
-        ):
-            journal.locked(directory).__enter__()
-    with journal.locked(directory):
-        pass
 
 
 def test_a_file_where_the_directory_should_be_is_the_machines_fault(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""What an apply does not do unasked: replace a key, outdate an authority, use a serial twice."""
+
+from collections.abc import Iterator, Sequence
+
+from mtls_openssl.currency import AUTHORITIES, Decision, Wishes
+from mtls_openssl.errors import Fault, Refused
+from mtls_openssl.worker import REPLACED, Worker
+
+
+def refuse(worker: Worker, wishes: Wishes, decisions: Sequence[Decision]) -> None:
+    """Refuse what would replace a key, outdate an authority or issue a serial number twice."""
+    wanted = {("rekey", name) for name in wishes.rekey} | {
+        ("replace", name) for name in wishes.replace
+    }
+    wanted |= worker.journal.intents
+    faults: list[Fault] = []
+    for decision in decisions:
+        if not decision.runs:
+            continue
+        if decision.kind not in ("asked", "interrupted"):
+            faults += _key_fault(worker, decision)
+            faults += _authority_fault(worker, decision, wanted)
+        faults += _serial_fault(worker, decision)
+    if faults:
+        raise Refused(
+            "; ".join(dict.fromkeys(fault.message for fault in faults)),
+            "; ".join(dict.fromkeys(fault.hint for fault in faults)),
+        )
+
+
+def _key_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:
+    step = decision.step
+    for path in step.keys:
+        if (worker.directory / path).exists():
+            failures = [
+                f for report in worker.verifier.look_at(step.artifacts) for f in report.failures
+            ]
+            wrong = "; ".join(f"{f.name}: {f.detail}" for f in failures) or decision.reason
+            yield Fault(
+                f"{path} is not the key that the recipe asks for: {wrong}",
+                f"mend the recipe, or make a new key by --rekey {step.entity}"
+                f" (the old one is kept in {REPLACED})",
+            )
+
+
+def _authority_fault(
+    worker: Worker, decision: Decision, wanted: set[tuple[str, str]]
+) -> Iterator[Fault]:
+    step = decision.step
+    certificates = [a.path for a in step.artifacts if a.kind == "certificate"]
+    known = step.id in worker.journal.done
+    known = known or any((worker.directory / path).exists() for path in certificates)
+    allowed = {("replace", step.entity), ("rekey", step.entity)} & wanted
+    if certificates and step.section in AUTHORITIES and known and not allowed:
+        yield Fault(
+            f"the authority {step.entity} would be issued anew ({decision.reason}),"
+            " which outdates everything under it",
+            f"if that is meant: --replace {step.entity}",
+        )
+
+
+def _serial_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:
+    """Refuse a serial number, fixed in the recipe, that its issuer has used."""
+    issuer = worker.issuer(decision.step)
+    for artifact in decision.step.artifacts:
+        serial = next((e.expected for e in artifact.expectations if e.name == "serial"), None)
+        if serial and (issuer, serial) in worker.journal.issued:
+            free = int(serial) + 1
+            while (issuer, str(free)) in worker.journal.issued:
+                free += 1
+            yield Fault(
+                f"{issuer} has issued serial {serial} already, and {artifact.path} is to be made"
+                f" again ({decision.reason})",
+                f"give {decision.step.entity} another one: serial: {free}",
+            )
