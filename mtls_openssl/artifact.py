@@ -7,6 +7,7 @@ name: subject, issuer, serial, validity, purpose, chain.
 import re
 from dataclasses import dataclass, replace
 
+from mtls_openssl import extensions
 from mtls_openssl.fields import DIGESTS
 from mtls_openssl.member import Member
 from mtls_openssl.secret import Need
@@ -25,6 +26,8 @@ class Expectation:
     """For a person, and to be compared with what is found."""
     mended_by: str = ""
     """Why it may fail where the workflow's erratum is left out."""
+    by_erratum: bool = False
+    """Whether only an erratum asks for it: a file made before, without it, is right too."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,21 @@ def _pkcs12(plain: Artifact, member: Member) -> Artifact:
         same_key_as=member.files["certificate"],
         parts=_parts(member),
     )
+
+
+def with_extensions(artifact: Artifact, text: str, *, by_erratum: bool) -> Artifact:
+    """Expect of a certificate the extensions that its extension file asks for."""
+    more = tuple(
+        Expectation(name, value, by_erratum=by_erratum)
+        for name, value in extensions.asked(text).items()
+    )
+    return replace(artifact, expectations=artifact.expectations + more)
+
+
+def without_errata(artifact: Artifact) -> Artifact:
+    """Expect only what holds of a file whichever openssl made it."""
+    kept = tuple(item for item in artifact.expectations if not item.by_erratum)
+    return replace(artifact, expectations=kept)
 
 
 def _option(argv: tuple[str, ...], option: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mtls_openssl import subject
+from mtls_openssl import extensions, subject
 from mtls_openssl.artifact import Artifact, Expectation
 from mtls_openssl.secret import Need
 
@@ -116,6 +116,9 @@ def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
     text = answers.get("text")
     if text and text.ok:
         found |= _READERS.get(artifact.kind, _nothing)(text)
+        if artifact.kind == "certificate":
+            names = [expectation.name for expectation in artifact.expectations]
+            found |= extensions.held(names, text.text)
         if pem := pem_blocks(text.text, "PUBLIC KEY"):
             found["public-key-pem"] = pem[0]
     if chain := answers.get("chain"):

@@ -38,6 +38,8 @@ class Filler:
         self.dropped: dict[tuple[str, str], tuple[StepTemplate, list[str]]] = {}
         """Steps that have no value for a placeholder: (entity, step) to what is missing."""
         self.lists = self._lists()
+        self.texts: dict[str, str] = {}
+        """The files that steps before wrote, by path."""
 
     def _lists(self) -> Values:
         groups = {
@@ -92,6 +94,8 @@ class Filler:
         if erratum and not self.verbatim:
             files += _written(erratum.to, erratum.write, values) or ()
             argv += (erratum.add.words(values) if erratum.add else ()) or ()
+        if not argv:
+            self.texts |= {file.path: file.text for file in files}
         entity = member.name if member else ""
         step = Step(
             id=f"{entity or 'recipe'}.{part.id}",
@@ -156,7 +160,16 @@ class Filler:
                 made = artifact.of(kinds.get(path, "file"), path, member, step.argv, requested)
                 for erratum in self.errata.values():
                     made = artifact.mended(made, erratum.why, erratum.mends)
-                yield made
+                yield self._with_extensions(made, step)
+
+    def _with_extensions(self, made: Artifact, step: Step) -> Artifact:
+        """Expect of a certificate what the extension file says that a step or erratum wrote."""
+        if made.kind != "certificate" or "-extfile" not in step.argv[:-1]:
+            return made
+        path = step.argv[step.argv.index("-extfile") + 1]
+        own = {file.path: file.text for file in step.files}
+        text = own.get(path, self.texts.get(path, ""))
+        return artifact.with_extensions(made, text, by_erratum=path in own)
 
 
 def _unique(*groups: Iterator[str] | tuple[str, ...]) -> tuple[str, ...]:

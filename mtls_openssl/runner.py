@@ -15,6 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TypeAlias
 
 from mtls_openssl import currency
+from mtls_openssl.artifact import without_errata
 from mtls_openssl.currency import Decision, Wishes
 from mtls_openssl.errors import BadInput, Failure, Fault, Interrupted
 from mtls_openssl.journal import Disk, Journal
@@ -118,7 +119,7 @@ def _keep_what_is_right(worker: Worker, wishes: Wishes) -> Iterator[Event]:
         if not all((worker.directory / path).exists() for path in paths):
             continue
         fetch_secrets(worker.plan, worker.vault, [step])
-        reports = worker.verifier.look_at(step.artifacts)
+        reports = worker.verifier.look_at(map(without_errata, step.artifacts))
         if not any(report.failures for report in reports):
             worker.record(step, reports)
             yield Event(step, "kept", "it was there, and is right", reports=reports)
