@@ -64,6 +64,14 @@ def parse_each(parse: Callable[[Item], Parsed], items: Iterable[tuple[Path, Item
     return parsed
 
 
+def told(value: object) -> str:
+    """Write a value of a YAML file for a message, as YAML has it."""
+    if value is None:
+        return "nothing"
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 5100 else f"{text[:60]}…"
+
+
 class Failure(Exception):
     """A failure with a known cause: one clear message, perhaps a remedy, never a traceback."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mtls_openssl.errors import Fault, Path, parse_each
+from mtls_openssl.errors import Fault, parse_each, told
 from mtls_openssl.source import suggestion
 
 KEY_KINDS = (
@@ -54,7 +54,7 @@ def parsed(parse: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
 def parse_key(value: object) -> Key:
     """Read a kind of key, such as rsa:2048; raises Fault."""
     if value not in KEY_KINDS:
-        raise Fault(f"{value!r} is no kind of key", f"there are {', '.join(KEY_KINDS)}")
+        raise Fault(f"{told(value)} is no kind of key", f"there are {', '.join(KEY_KINDS)}")
     algorithm, _, size = str(value).partition(":")
     return Key(algorithm.upper(), size)
 
@@ -63,13 +63,13 @@ def parse_whole(least: int, most: int, what: str) -> Callable[[object], int]:
     """Give the parser of a whole number within bounds; it raises Fault."""
 
     def parse(value: object) -> int:
-        if isinstance(value, str) and re.fullmatch(r"0*[0-9]{1,9}", value):
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise Fault(
-                f"{value!r} is no number of {what}", f"write a whole number, {least} to {most}"
-            )
-        return value
+        number = value
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value, re.ASCII):
+            number = int(value)
+        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+            hint = f"write a whole number, {least} to {most}"
+            raise Fault(f"{told(value)} is no number of {what}", hint)
+        return number
 
     return parse
 
@@ -83,7 +83,8 @@ def parse_serial(value: object) -> int | str:
     digits = r"0x[0-9a-f]+" if base == 16 else r"[0-9]+"
     number = int(text, base) if re.fullmatch(digits, text.lower()) and len(text) < 60 else 0
     if isinstance(value, bool) or not 0 < number < 2**159:
-        raise Fault(f"{text!r} is no serial number", "write a positive number, random or file")
+        shown = told(text if isinstance(value, int) and not isinstance(value, bool) else value)
+        raise Fault(f"{shown} is no serial number", "write a positive number, random or file")
     return number
 
 
@@ -93,7 +94,7 @@ def choice(what: str, values: Iterable[str]) -> Any:
 
     def parse(value: object) -> str:
         if value not in known:
-            raise Fault(f"{value!r} is no {what}", suggestion(value, known))
+            raise Fault(f"{told(value)} is no {what}", suggestion(value, known))
         return str(value)
 
     return parsed(parse, {"enum": list(known)})
@@ -105,7 +106,8 @@ def text(what: str, pattern: str = r".+", hint: str = "") -> Any:
     def parse(value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Fault(f"{what} is one text", hint or "write it on one line")
-        if not re.fullmatch(pattern, str(value)):
+        odd = any(ord(character) < 32 and character != "\n" for character in str(value))
+        if odd or not re.fullmatch(pattern, str(value)):
             raise Fault(f"{str(value)!r} is no {what}", hint or "write it on one line")
         return str(value)
 
@@ -118,8 +120,7 @@ def check_inside(value: str) -> str:
     if (
         not value
         or value.startswith(("/", "~", "-"))
-        or ".." in parts
-        or "" in parts
+        or {"", ".", ".."} & set(parts)
         or any(ord(character) < 32 or character in "\\\x7f" for character in value)
     ):
         raise Fault(
@@ -143,26 +144,31 @@ def parse_files(value: object) -> dict[str, str]:
     return {kind: str(path) for kind, path in value.items()}
 
 
+_CONSTRAINTS = "write {permitted: [DNS:example.com, IP:10.0.0.0/8], excluded: [...]}"
+
+
 def parse_constraints(value: object) -> tuple[str, ...]:
     """Read name constraints as `permitted;DNS:example.com` (x509v3_config(5))."""
-    how = "write {permitted: [DNS:example.com, IP:10.0.0.0/8], excluded: [...]}"
     if not isinstance(value, dict) or not value or set(value) - {"permitted", "excluded"}:
-        raise Fault("name constraints are lists of permitted and excluded names", how)
-    result = []
-    for side, items in value.items():
-        for number, item in enumerate(items if isinstance(items, list) else [items]):
-            result.append(f"{side};{_constraint(item, (side, number), how)}")
-    return tuple(result)
+        message = "name constraints are lists of permitted and excluded names"
+        raise Fault(message, _CONSTRAINTS)
+    items = (
+        ((side, number), (side, item))
+        for side, given in value.items()
+        for number, item in enumerate(given if isinstance(given, list) else [given])
+    )
+    return tuple(parse_each(_constraint, items))
 
 
-def _constraint(item: object, path: Path, how: str) -> str:
+def _constraint(given: tuple[str, object]) -> str:
+    side, item = given
     kind, _, rest = str(item).partition(":")
     if kind not in ("DNS", "IP", "email", "URI") or not re.fullmatch(r"[\w.@:/-]+", rest):
-        raise Fault(f"{item!r} is no name constraint", how, path)
+        raise Fault(f"{told(item)} is no name constraint", _CONSTRAINTS)
     if kind != "IP":
-        return f"{kind}:{rest}"
+        return f"{side};{kind}:{rest}"
     try:
         network = ipaddress.ip_network(rest)
     except ValueError as error:
-        raise Fault(f"{rest!r} is no network: {error}", how, path) from None
-    return f"IP:{network.network_address}/{network.netmask}"
+        raise Fault(f"{rest!r} is no network: {error}", _CONSTRAINTS) from None
+    return f"{side};IP:{network.network_address}/{network.netmask}"

@@ -5,6 +5,7 @@ Sources: RFC 5280 section 4.2.1.6, RFC 6125 (wildcards), x509v3_config(5).
 
 import ipaddress
 import re
+from contextlib import suppress
 from typing import Any
 
 from mtls_openssl.errors import Fault, parse_each
@@ -28,15 +29,18 @@ def parse_names(value: object) -> tuple[str, ...]:
     """Read a list of names, each as `DNS:…`, `IP:…`, `email:…` or `URI:…`; raises Fault."""
     if not isinstance(value, list) or not value:
         raise Fault("names are a list", "write names: [api.example.com, 127.0.0.1]")
-    names = parse_each(parse_name, (((number,), str(item)) for number, item in enumerate(value)))
+    names = parse_each(parse_name, (((number,), item) for number, item in enumerate(value)))
     for number, name in enumerate(names):
         if name in names[:number]:
             raise Fault(f"{name} is named twice", "name it once", (number,))
     return tuple(names)
 
 
-def parse_name(text: str) -> str:
+def parse_name(value: object) -> str:
     """Give one name with its type before it; raises Fault for what no certificate can hold."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Fault("a name is one text", _HOW)
+    text = str(value)
     kind, colon, rest = text.partition(":")
     match kind if colon else "":
         case "DNS":
@@ -47,10 +51,9 @@ def parse_name(text: str) -> str:
             return f"email:{_email(rest)}"
         case "URI":
             return f"URI:{_uri(rest)}"
-    try:
-        return f"IP:{ipaddress.ip_address(text)}"
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        if "%" not in text:
+            return f"IP:{ipaddress.ip_address(text)}"
     if "://" in text or text.startswith("urn:"):
         return f"URI:{_uri(text)}"
     return f"email:{_email(text)}" if "@" in text else f"DNS:{_dns(text)}"
@@ -58,7 +61,8 @@ def parse_name(text: str) -> str:
 
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        # A zone, as in fe80::1%eth0, is known to this machine only (RFC 4007).
+        return str(ipaddress.ip_address(text.replace("%", "no zone")))
     except ValueError:
         raise Fault(f"{text!r} is no IP address", _HOW, word=text) from None
 
@@ -72,7 +76,8 @@ def _dns(text: str) -> str:
     labels = host.split(".")
     if labels[0] == "*" and len(labels) > 2:
         labels = labels[1:]
-    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    digits = labels[-1].isdigit()  # no host name ends so (RFC 1123, section 2.1)
+    if len(host) > 253 or digits or not all(_LABEL.fullmatch(label) for label in labels):
         hint = "a wildcard stands alone as the first label, as in *.example.com"
         raise Fault(f"{text!r} is no host name", hint if "*" in text else _HOW, word=text)
     return host

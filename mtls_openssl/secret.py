@@ -114,10 +114,10 @@ def parse_source(value: object) -> Source:
     match kind, detail:
         case "env", str(name) if name.replace("_", "a").isalnum() and name.isascii():
             return Env(name)
-        case "file", str(path) if path:
+        case "file", str(path) if path and "\0" not in path:
             return File(path)
-        case "command", [_, *_] if all(isinstance(word, str | int) for word in detail):
-            return Command(tuple(str(word) for word in detail))
+        case "command", [_, *_] if all(map(_is_word, detail)):
+            return Command(tuple(str(w).lower() if isinstance(w, bool) else str(w) for w in detail))
         case "prompt", True:
             return Prompt()
         case "generate", True:
@@ -132,6 +132,10 @@ def parse_source(value: object) -> Source:
     if kind in wanted:
         raise Fault(f"{kind}: takes {wanted[kind]}", _REMEDY, (kind,))
     raise Fault(f"{kind!r} is no source of a secret", _REMEDY, (kind,))
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str | int) and "\0" not in str(value)
 
 
 @dataclass(frozen=True)
@@ -169,12 +173,12 @@ class Vault:
     """Where generated secrets are kept."""
     base: FilePath
     """The recipe's folder, to which `file:` and `command:` are relative."""
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     """What `env:` reads, and, less every variable that an `env:` names, what commands get."""
     ask: Ask | None = None
     hidden: frozenset[str] = frozenset()
     """The environment variables that hold secrets."""
-    _known: dict[tuple[Source, str], Secret] = field(default_factory=dict)
+    _known: dict[tuple[Source, str], Secret] = field(default_factory=dict, repr=False)
 
     def fetch(self, need: Need, *, fresh: bool = False) -> Secret:
         """Give the secret; a `fresh` one is being chosen now and may be generated.
@@ -185,6 +189,7 @@ class Vault:
         key = (need.source, "" if shared else need.artifact)
         if key not in self._known:
             self._known[key] = Secret(_usable(self._read(need, fresh), need))
+        _usable(self._known[key].reveal(), need)
         return self._known[key]
 
     def _read(self, need: Need, fresh: bool) -> str:
@@ -239,10 +244,19 @@ class Vault:
 
     def _generated(self, need: Need, fresh: bool) -> str:
         path = self.directory / need.kept
-        if fresh and not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if path.is_symlink():
+            raise Fault(
+                f"{need.kept} is a symbolic link", "remove it: a generated secret is a file"
+            )
+        if fresh and not (path.exists() and path.stat().st_size):
+            # Written beside and renamed: a kill leaves no half of a secret that something is
+            # encrypted with.
+            beside = path.with_name(f"{path.name}.new")
+            beside.unlink(missing_ok=True)
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as stream:
                 stream.write(secrets.token_urlsafe(24) + "\n")
+            beside.rename(path)
         return self._line_of(need, path)
 
 
@@ -257,6 +271,8 @@ def _first_line(content: bytes, need: Need) -> str:
 
 def _usable(text: str, need: Need) -> str:
     """Give a secret that can be typed at a prompt; raises Fault for one that cannot."""
+    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise Fault(f"{need.purpose} is not UTF-8 text", "use a pass phrase of characters")
     if len(text) < need.shortest:
         raise Fault(
             f"{need.purpose} is shorter than {need.shortest} characters"

@@ -24,11 +24,18 @@ DEEPEST = 32
 LARGEST_EXPANSION = 100_000
 """Nodes that aliases may add; a bomb of nine lines asks for billions."""
 
+MOST_NAMES = 40
+"""Names that a hint lists."""
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
-_TEXT_TAGS = {"tag:yaml.org,2002:str", "!"}
-_PLAIN_TAGS = _TEXT_TAGS | {f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq")}
+_TAGS = {
+    yaml.ScalarEvent: (None, "tag:yaml.org,2002:str", "!"),
+    yaml.MappingStartEvent: (None, "tag:yaml.org,2002:map"),
+    yaml.SequenceStartEvent: (None, "tag:yaml.org,2002:seq"),
+}
+"""The tags that say no more than what is there anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +53,15 @@ class Node:
 
     mark: Mark
     value: Any
+    end: tuple[int, int]
+    """Line and column, from 0, right behind it."""
     keys: dict[str, Mark] = field(default_factory=dict)
     size: int = 1
     """How many nodes it counts, aliases expanded."""
+    height: int = 0
+    """How many levels lie below it."""
+    merges: bool = False
+    """Whether it is the key << that lays mappings under this one."""
 
     def plain(self) -> Any:
         """Give the value as str, int, bool, None, list and dict."""
@@ -81,9 +94,9 @@ class Document:
 
         A path that leads nowhere (a missing key) points at the deepest part that exists.
         """
-        mark = self._locate(path, key)
+        mark, node = self._locate(path, key)
         if word:
-            mark = self._find(word, mark)
+            mark = self._find(word, node) or mark
         return _problem(self.file, self.lines, mark, message, hint, path)
 
     def fault(self, path: Path, fault: Fault) -> Problem:
@@ -94,7 +107,7 @@ class Document:
             problem = replace(problem, excerpt=shown, width=4)
         return problem
 
-    def _locate(self, path: Path, key: bool) -> Mark:
+    def _locate(self, path: Path, key: bool) -> tuple[Mark, Node]:
         node, mark = self.root, self.root.mark
         for depth, step in enumerate(path):
             last = depth == len(path) - 1
@@ -109,15 +122,18 @@ class Document:
                     mark = node.mark
                 case _:
                     break
-        return mark
+        return mark, node
 
-    def _find(self, word: str, mark: Mark) -> Mark:
-        for number in range(mark.line, len(self.lines)):
-            start = mark.column if number == mark.line else 0
-            column = self.lines[number].find(word, start)
+    def _find(self, word: str, node: Node) -> Mark | None:
+        """Find a word in the text of a value, which may write it in another way."""
+        last, end = node.end
+        for number in range(node.mark.line, min(last + 1, len(self.lines))):
+            start = node.mark.column if number == node.mark.line else 0
+            stop = end if number == last else len(self.lines[number])
+            column = self.lines[number].find(word, start, stop)
             if column >= 0:
                 return Mark(number, column, len(word))
-        return mark
+        return None
 
 
 def read(path: FilePath, name: str = "") -> Document:
@@ -151,10 +167,12 @@ def parse(content: bytes, file: str) -> Document:
 def suggestion(word: object, known: Iterable[str]) -> str:
     """Give "did you mean …?" for a misspelt word, or the list of what there is."""
     names = sorted(known)
-    close = get_close_matches(str(word), names, n=1, cutoff=0.6)
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = get_close_matches(str(word).casefold(), folded, n=1, cutoff=0.6)
     if close:
-        return f"did you mean {close[0]!r}?"
-    return f"known here: {', '.join(names)}" if names else ""
+        return f"did you mean {folded[close[0]]!r}?"
+    more = f", … ({len(names)} in all)" if len(names) > MOST_NAMES else ""
+    return f"known here: {', '.join(names[:MOST_NAMES])}{more}" if names else ""
 
 
 def _problem(
@@ -171,7 +189,7 @@ def _decode(content: bytes, file: str) -> str:
     def fault(message: str, hint: str, offset: int = 0) -> NoReturn:
         before = content[:offset].decode("utf-8", "replace")
         line = before.count("\n")
-        excerpt = content.split(b"\n")[line][:200].decode("utf-8", "replace").rstrip("\r")
+        excerpt = content.split(b"\n")[line].decode("utf-8", "replace").rstrip("\r")
         column = len(before) - (before.rfind("\n") + 1)
         problem = Problem(file, line + 1, column + 1, (), message, hint, excerpt)
         raise BadInput((problem,))
@@ -187,14 +205,14 @@ def _decode(content: bytes, file: str) -> str:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         fault("this is not UTF-8", "save the file as UTF-8", error.start)
-    if (place := content.find(b"\r")) >= 0:
+    if (place := content.find(b"\r\n")) >= 0:
         fault(
             "the lines end in CR LF, as on Windows",
             f"convert the file: tr -d '\\r' <{file} >unix.yaml",
             place,
         )
     if found := re.search(
-        r"[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text
+        r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text
     ):
         fault(
             f"a control character (U+{ord(found[0]):04X}) stands here",
@@ -245,7 +263,9 @@ class _Builder:
 
     def syntax(self, mark: Mark, problem: str, context: str) -> NoReturn:
         """Say in a recipe writer's words what the YAML parser says in its own."""
-        line = self.lines[mark.line] if mark.line < len(self.lines) else ""
+        if mark.line >= len(self.lines):
+            mark = Mark(len(self.lines) - 1, len(self.lines[-1]))
+        line = self.lines[mark.line]
         lead = line[: len(line) - len(line.lstrip())]
         if "\t" in lead:
             mark = Mark(mark.line, lead.index("\t"))
@@ -279,6 +299,7 @@ class _Builder:
                 return None
             case _:
                 node, anchor, children = self.open.pop()
+                node.end = _end(event)
                 self.close(node, children)
                 if anchor:
                     self.anchors[anchor] = node
@@ -306,26 +327,32 @@ class _Builder:
                 "aliases repeat too much here",
                 f"at most {LARGEST_EXPANSION} values may come from aliases",
             )
-        return Node(_mark(event), node.value, node.keys, node.size)
+        self.bound(_mark(event), node.height)
+        return replace(node, mark=_mark(event), end=_end(event))
 
     def scalar(self, event: yaml.ScalarEvent) -> Node:
-        mark = _mark(event)
-        tag = event.tag
-        if tag is not None and tag not in _PLAIN_TAGS:
-            self.fault(mark, f"the tag {tag} means nothing here", "write the value without a tag")
-        plain = event.implicit[0] and tag is None and event.style in (None, "")
-        return Node(mark, _value(event.value) if plain else event.value)
+        self.tagged(event, "write the value without a tag")
+        plain = event.implicit[0] and event.tag is None and event.style in (None, "")
+        value = _value(event.value) if plain else event.value
+        return Node(_mark(event), value, _end(event), merges=plain and value == "<<")
 
     def start(self, event: yaml.CollectionStartEvent) -> None:
+        self.tagged(event, "write it without a tag")
         mark = replace(_mark(event), width=1)
-        if event.tag is not None and event.tag not in _PLAIN_TAGS:
-            self.fault(mark, f"the tag {event.tag} means nothing here", "write it without a tag")
-        if len(self.open) >= DEEPEST:
-            self.fault(mark, f"this is nested more than {DEEPEST} levels deep", "")
+        self.bound(mark, 0)
         mapping = isinstance(event, yaml.MappingStartEvent)
         if event.anchor:
             self.anchors[event.anchor] = None
-        self.open.append((Node(mark, {} if mapping else []), event.anchor, []))
+        self.open.append((Node(mark, {} if mapping else [], _end(event)), event.anchor, []))
+
+    def tagged(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, hint: str) -> None:
+        if event.tag not in _TAGS[type(event)]:
+            mark = replace(_mark(event), width=1)
+            self.fault(mark, f"the tag {event.tag} means nothing here", hint)
+
+    def bound(self, mark: Mark, below: int) -> None:
+        if len(self.open) + below > DEEPEST - (0 if below else 1):
+            self.fault(mark, f"this is nested more than {DEEPEST} levels deep", "")
 
     def place(self, node: Node) -> Node | None:
         if not self.open:
@@ -335,29 +362,36 @@ class _Builder:
 
     def close(self, node: Node, nodes: list[Node]) -> None:
         node.size += sum(child.size for child in nodes)
+        node.height = 1 + max((child.height for child in nodes), default=0)
         if isinstance(node.value, list):
             node.value.extend(nodes)
             return
-        merged: list[Node] = []
+        merged: tuple[Mark, Node] | None = None
         for key, value in zip(nodes[::2], nodes[1::2], strict=True):
-            if key.value == "<<":
-                merged += value.value if isinstance(value.value, list) else [value]
-            else:
+            if not key.merges:
                 self.entry(node, key, value)
-        for source in merged:
-            self.merge(node, source)
+            elif merged:
+                self.twice("<<", key.mark, merged[0])
+            else:
+                merged = key.mark, value
+        if merged:
+            below = merged[1]
+            for source in below.value if isinstance(below.value, list) else [below]:
+                self.merge(node, source)
+
+    def twice(self, name: str, mark: Mark, first: Mark) -> NoReturn:
+        self.fault(
+            mark,
+            f"the key {name!r} stands here a second time",
+            f"its first place is line {first.line + 1}; keep one of them",
+        )
 
     def entry(self, node: Node, key: Node, value: Node) -> None:
         if isinstance(key.value, dict | list) or key.value is None:
             self.fault(key.mark, "a key must be a single word or text", "")
         name = str(key.value).lower() if isinstance(key.value, bool) else str(key.value)
         if name in node.value:
-            first = node.keys[name].line + 1
-            self.fault(
-                key.mark,
-                f"the key {name!r} stands here a second time",
-                f"its first place is line {first}; keep one of them",
-            )
+            self.twice(name, key.mark, node.keys[name])
         node.value[name] = value
         node.keys[name] = key.mark
 
@@ -378,6 +412,12 @@ def _mark(event: yaml.Event) -> Mark:
     assert end
     width = end.column - start.column if end.line == start.line else 1
     return Mark(start.line, start.column, max(1, width))
+
+
+def _end(event: yaml.Event) -> tuple[int, int]:
+    end = event.end_mark
+    assert end
+    return end.line, end.column
 
 
 def _value(text: str) -> str | int | bool | None:

@@ -131,7 +131,13 @@ def from_rfc2253(text: str) -> Subject:
 
 
 def _unescaped_split(text: str, separators: str) -> list[str]:
-    parts = re.findall(rf"((?:\\.|[^\\{separators}])*)(?:[{separators}]|$)", text, re.DOTALL)
+    parts = [""]
+    characters = iter(text)
+    for character in characters:
+        if character in separators:
+            parts.append("")
+        else:
+            parts[-1] += character + (next(characters, "") if character == "\\" else "")
     return [part for part in parts if part]
 
 
@@ -152,14 +158,19 @@ def _split(text: str) -> list[tuple[str, str]]:
     pairs = []
     for part in _unescaped_split(text[1:], "/"):
         name, equals, value = part.partition("=")
+        if re.fullmatch(r"(?:\\.|[^\\])*\\", part):
+            raise Fault(
+                f"{part!r} ends in a \\ that escapes nothing", r"a \ in a value is \\", word=part
+            )
         if not equals:
             raise Fault(f"{part!r} has no =", r"write /TYPE=value; a / in a value is \/", word=part)
-        if match := re.search(r"(?<!\\)\+(\w+)=", value):
-            raise Fault(
-                f"{name}={value} is an attribute of several values",
-                rf"write /{match[1]}=… for another attribute, \+ for a plus sign",
-                word=part,
-            )
+        for more in _unescaped_split(value, "+")[1:]:
+            if match := re.match(r"(\w+)=", more):
+                raise Fault(
+                    f"{name}={value} is an attribute of several values",
+                    rf"write /{match[1]}=… for another attribute, \+ for a plus sign",
+                    word=part,
+                )
         pairs.append((name, re.sub(r"\\(.)", r"\1", value)))
     return pairs
 

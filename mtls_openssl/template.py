@@ -348,13 +348,15 @@ def _openssl(command: str, rest: list[str]) -> Effects:
     reads, writes = [], []
     position = 0
     while position < len(rest):
-        word = rest[position]
-        following = rest[position + 1] if position + 1 < len(rest) else ""
-        if word in READING:
-            reads.append(following)
-        elif word in WRITING:
-            writes.append(following)
-        elif command == "verify" and not word.startswith("-"):
-            reads.append(word)
-        position += 2 if word in VALUED else 1
+        # openssl takes --out FILE and -out=FILE for -out FILE (openssl(1), opt_next).
+        option, joined, value = re.sub("^--", "-", rest[position]).partition("=")
+        if not joined and position + 1 < len(rest):
+            value = rest[position + 1]
+        if option in READING:
+            reads.append(value)
+        elif option in WRITING:
+            writes.append(value)
+        elif command == "verify" and not option.startswith("-"):
+            reads.append(rest[position])
+        position += 2 if option in VALUED and not joined else 1
     return Effects(tuple(reads), tuple(writes))
