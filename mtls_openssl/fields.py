@@ -83,7 +83,7 @@ def parse_serial(value: object) -> int | str:
     digits = r"0x[0-9a-f]+" if base == 16 else r"[0-9]+"
     number = int(text, base) if re.fullmatch(digits, text.lower()) and len(text) < 60 else 0
     if isinstance(value, bool) or not 0 < number < 2**159:
-        shown = told(text if isinstance(value, int) and not isinstance(value, bool) else value)
+        shown = told(value if value is None or isinstance(value, bool) else text)
         raise Fault(f"{shown} is no serial number", "write a positive number, random or file")
     return number
 

@@ -15,6 +15,9 @@ from mtls_openssl.step import Step
 from mtls_openssl.version import Version
 from mtls_openssl.workflow import Workflow
 
+FOLDERS = "folders"
+"""The id of the step that makes the folders; every other id has a dot in it."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -63,7 +66,7 @@ def _with_folders(steps: list[Step]) -> list[Step]:
     argv = ("mkdir", "-p", *folders)
     explain = "The files stand in folders of their own, which openssl does not make."
     first = Step(
-        "recipe.folders",
+        FOLDERS,
         "",
         "recipe",
         "0",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -230,6 +230,8 @@ def validation_problems(
                 known = suggestion("", _fields(model, loc))
                 hint = known or f"write {loc[-1]}: {{NAME: {{subject: {{CN: …}}}}}}"
                 yield document.problem(loc, f"{loc[-1]}: takes a mapping here", hint)
+            case "list_type":
+                yield document.problem(loc, f"{loc[-1]}: takes a list here")
             case _:
                 yield document.problem(loc, f"{loc[-1]}: {item['msg']}", "")
 
@@ -242,7 +244,7 @@ def _fields(model: Any, loc: Path) -> list[str]:
             model = field.annotation if field else None
         else:
             model = get_args(model)[-1] if get_args(model) else None
-        while get_args(model) and not isinstance(model, type) and "dict" not in str(model):
+        while get_origin(model) not in (None, dict, list):  # Annotated, or a union with None
             model = get_args(model)[0]
     if isinstance(model, type) and issubclass(model, BaseModel):
         return list(model.model_fields)

@@ -24,8 +24,8 @@ DEEPEST = 32
 LARGEST_EXPANSION = 100_000
 """Nodes that aliases may add; a bomb of nine lines asks for billions."""
 
-MOST_NAMES = 40
-"""Names that a hint lists."""
+LIST = 200
+"""Characters after which a hint's list of names is cut."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")
@@ -171,8 +171,9 @@ def suggestion(word: object, known: Iterable[str]) -> str:
     close = get_close_matches(str(word).casefold(), folded, n=1, cutoff=0.6)
     if close:
         return f"did you mean {folded[close[0]]!r}?"
-    more = f", … ({len(names)} in all)" if len(names) > MOST_NAMES else ""
-    return f"known here: {', '.join(names[:MOST_NAMES])}{more}" if names else ""
+    shown = names[: next((n for n in range(len(names)) if len(", ".join(names[:n])) > LIST), None)]
+    more = f", … ({len(names)} in all)" if len(names) > len(shown) else ""
+    return f"known here: {', '.join(shown)}{more}" if names else ""
 
 
 def _problem(

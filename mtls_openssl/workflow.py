@@ -220,19 +220,14 @@ def build(document: Document, name: str) -> Workflow:
     return workflow
 
 
-def _spread(groups: dict[str, Any]) -> dict[str, Any]:
-    """Let `authority` stand for both root and issuing."""
-    spread = (
-        {section: dict(groups["authority"]) for section in ("root", "issuing")}
-        if isinstance(groups.get("authority"), dict)
-        else {
-            section: groups["authority"] for section in ("root", "issuing") if "authority" in groups
-        }
-    )
-    for section, value in groups.items():
-        if section != "authority":
-            below = spread.get(section)
-            spread[section] = below | value if isinstance(below, dict) else value
+def _spread(groups: Mapping[str, Any]) -> dict[str, Any]:
+    """Let `authority` stand for both root and issuing; what these say themselves wins."""
+    spread = dict(groups)
+    if "authority" in spread:
+        under = spread.pop("authority")
+        for section in ("root", "issuing"):
+            over = groups.get(section, type(under)())
+            spread[section] = under | over if isinstance(under, dict) else over.over(under)
     return spread
 
 
@@ -260,57 +255,84 @@ def _erratum(erratum: _Erratum) -> Erratum:
 
 
 def _problems(workflow: Workflow, file: _File) -> Iterator[Problem]:
-    document = workflow.document
-    for group, known in (("steps", ALL_SECTIONS), ("layout", (*ALL_SECTIONS, "authority")),
-                         ("defaults", (*SECTIONS, "authority"))):  # fmt: skip
-        for section in getattr(file, group):
-            if section not in known:
-                yield document.problem(
-                    (group, section),
-                    f"there is no section {section!r}",
-                    suggestion(section, known),
-                    key=True,
-                )
+    unknown = tuple(_section_problems(workflow.document, file))
+    yield from unknown
+    if unknown:
+        return  # its placeholders and errata are only wrong because the section is
+    for group, kinds in file.layout.items():
+        for kind, name in kinds.items() if group != "recipe" else ():
+            yield from _name_problems(workflow.document, name, _SLOTS, ("layout", group, kind))
     for section, steps in workflow.steps.items():
-        counts = Counter(step.id for step in steps)
+        yield from _id_problems(workflow.document, steps)
         for step in steps:
-            if counts[step.id] > 1:
-                yield document.problem(
-                    step.path, f"two steps here are called {step.id!r}", "give them an id:"
-                )
             yield from _step_problems(workflow, section, step)
     for number, erratum in enumerate(workflow.errata):
         yield from _erratum_problems(workflow, erratum, ("errata", number))
 
 
+def _section_problems(document: Document, file: _File) -> Iterator[Problem]:
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("steps", ALL_SECTIONS),
+        ("layout", (*ALL_SECTIONS, "authority")),
+        ("defaults", (*SECTIONS, "authority")),
+    )
+    for group, known in groups:
+        for section in getattr(file, group):
+            if section not in known:
+                message, hint = f"there is no section {section!r}", suggestion(section, known)
+                yield document.problem((group, section), message, hint, key=True)
+
+
+def _id_problems(document: Document, steps: tuple[StepTemplate, ...]) -> Iterator[Problem]:
+    counts = Counter(step.id for step in steps)
+    for step in steps:
+        if not step.id:
+            message = f"no id can be made of {step.title!r}"
+            yield document.problem((*step.path, "title"), message, "give the step an id:")
+        elif counts[step.id] > 1:
+            message = f"two steps here are called {step.id!r}"
+            yield document.problem(step.path, message, "give them an id:")
+
+
 def _step_problems(workflow: Workflow, section: str, step: StepTemplate) -> Iterator[Problem]:
     document = workflow.document
+    slots = known_slots(workflow.layout, section)
     if (step.run is None) == (step.to is None) or bool(step.write) != (step.to is not None):
         yield document.problem(step.path, "a step has either run:, or write: and to:", "")
     if step.run:
         yield from _command_problems(document, step)
     for name, part in (("run", step.run), ("to", step.to)):
         if part:
-            yield from _name_problems(workflow, section, part, (*step.path, name))
+            yield from _name_problems(document, part, slots, (*step.path, name))
     for name, parts in (("write", step.write), ("reads", step.reads), ("writes", step.writes)):
         for part in parts:
-            yield from _name_problems(workflow, section, part, (*step.path, name))
+            yield from _name_problems(document, part, slots, (*step.path, name))
     for number, ask in enumerate(step.asks):
         if ask not in ASKS:
             hint = suggestion(ask, ASKS)
             yield document.problem((*step.path, "asks", number), f"nothing answers {ask!r}", hint)
 
 
+_SHELL = re.compile(r"\d*[<>|&].+|.*[;`$].*")
+"""Words that would mean something to a shell, were there one; > and >> alone are taken."""
+
+
 def _command_problems(document: Document, step: StepTemplate) -> Iterator[Problem]:
     """Try the command with every group in it, to see that it is one that a workflow may run."""
     assert step.run
-    words = step.run.words(dict.fromkeys(step.run.names(), "x"))
+    words = step.run.words({name: f"{{{name}}}" for name in step.run.names()}) or ()
+    if words[:1] == ("chmod",) and words[1].startswith("{"):
+        words = ("chmod", "400", *words[2:])  # its mode may be a placeholder
+    path = (*step.path, "run")
+    odd = [word for word in words if word != ">>" and _SHELL.fullmatch(word)]
+    for word in odd:
+        hint = "one plain command a step"
+        yield document.problem(path, f"{word!r} would need a shell", hint, word=word)
     try:
-        # A mode or a folder may be a placeholder: what counts is the program and its form.
-        template.effects(tuple("400" if words and words[0] == "chmod" and i == 1 and w == "x" else w
-                               for i, w in enumerate(words or ())))  # fmt: skip
+        if not odd:
+            template.effects(words)
     except Fault as fault:
-        yield document.fault((*step.path, "run"), fault)
+        yield document.fault(path, fault)
 
 
 def _erratum_problems(workflow: Workflow, erratum: Erratum, path: Path) -> Iterator[Problem]:
@@ -328,27 +350,24 @@ def _erratum_problems(workflow: Workflow, erratum: Erratum, path: Path) -> Itera
         *(("write", line) for line in erratum.write),
     ):
         if part:
-            yield from _name_problems(workflow, erratum.section, part, (*path, key))
+            slots = known_slots(workflow.layout, erratum.section)
+            yield from _name_problems(workflow.document, part, slots, (*path, key))
 
 
 def _name_problems(
-    workflow: Workflow, section: str, part: Template, path: Path
+    document: Document, part: Template, slots: set[str], path: Path
 ) -> Iterator[Problem]:
-    slots = known_slots(workflow.layout, section)
     for name in part.slots():
         if name not in slots:
             hint = suggestion(name, slots)
             if name in _TESTS:
                 hint = f"{name} can only be asked for, as in [{name}? words]"
-            yield workflow.document.problem(
-                path, f"unknown placeholder {{{name}}}", hint, word=f"{{{name}}}"
-            )
+            message = f"unknown placeholder {{{name}}}"
+            yield document.problem(path, message, hint, word=f"{{{name}}}")
     for name in part.tests():
-        if name not in slots and name not in _TESTS:
+        if name not in slots | _TESTS:
             hint = suggestion(name, slots | _TESTS)
-            yield workflow.document.problem(
-                path, f"unknown test [{name}? …]", hint, word=f"{name}?"
-            )
+            yield document.problem(path, f"unknown test [{name}? …]", hint, word=f"{name}?")
 
 
 def known_slots(layout: Layout, section: str) -> set[str]:

@@ -143,7 +143,7 @@ def test_control_characters_are_shown_and_not_obeyed(cli: Cli, write: Write) -> 
     write('workflow: "[bold]x\\e[2J"\nauthorities: {ca: }\n')
     done = cli("plan", "recipe.yaml", code=2)
     assert "\x1b" not in done.stderr
-    assert r"there is no workflow '[bold]x\x1b[2J'" in done.stderr
+    assert r"'[bold]x\x1b[2J' is no workflow" in done.stderr
 
 
 def test_a_closed_pipe_is_no_error(cli: Cli, write: Write) -> None:

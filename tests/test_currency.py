@@ -159,7 +159,7 @@ def test_a_step_that_only_looks_is_current_until_what_it_looks_at_changes() -> N
 def test_a_missing_folder_is_made_again() -> None:
     place = applied(PROMPTING)
     del place.files.contents["client"]
-    assert place.due()["recipe.folders"] == "client is missing"
+    assert place.due()["folders"] == "client is missing"
 
 
 @pytest.mark.parametrize(

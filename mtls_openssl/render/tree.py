@@ -7,7 +7,7 @@ from rich.tree import Tree
 
 from mtls_openssl.currency import Decision
 from mtls_openssl.member import Member
-from mtls_openssl.plan import Plan
+from mtls_openssl.plan import FOLDERS, Plan
 from mtls_openssl.render.text import visible
 from mtls_openssl.subject import to_text
 
@@ -21,7 +21,7 @@ def tree(plan: Plan, decisions: Sequence[Decision]) -> Tree:
     head.append(f": {due} of {len(decisions)} steps to run, by {plan.version}", style="not bold")
     top = Tree(head, guide_style="dim")
     for decision in _of(decisions, ""):
-        if decision.step.id == "recipe.folders":
+        if decision.step.id == FOLDERS:
             top.add(_line(decision))
     branches: dict[str, Tree] = {}
     for member in plan.members:
@@ -30,7 +30,7 @@ def tree(plan: Plan, decisions: Sequence[Decision]) -> Tree:
         for decision in _of(decisions, member.name):
             branch.add(_line(decision))
     for decision in _of(decisions, ""):
-        if decision.step.id != "recipe.folders":
+        if decision.step.id != FOLDERS:
             top.add(_line(decision))
     return top
 
