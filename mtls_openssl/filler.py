@@ -117,7 +117,8 @@ class Filler:
     ) -> Step | None:
         found = Effects()
         try:
-            if step.argv:
+            if part.run:
+                _check_redirect(part.run, step.argv)
                 found = template.effects(step.argv)
             touched = {*found.writes, *found.modes, *found.folders, *(f.path for f in step.files)}
             for path in touched - set(member.files.values() if member else ()):
@@ -170,6 +171,15 @@ class Filler:
         own = {file.path: file.text for file in step.files}
         text = own.get(path, self.texts.get(path, ""))
         return artifact.with_extensions(made, text, by_erratum=path in own)
+
+
+def _check_redirect(run: Template, argv: tuple[str, ...]) -> None:
+    """Refuse a value that would stand where a workflow's own > does; raises Fault."""
+    own = run.words(dict.fromkeys(run.names(), "x")) or ()
+    if template.split_redirect(argv)[1] and not template.split_redirect(own)[1]:
+        raise Fault(
+            f"the value {argv[-2]!r} cannot stand before the last word", "quote it otherwise"
+        )
 
 
 def _unique(*groups: Iterator[str] | tuple[str, ...]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from mtls_openssl.fields import check_inside
 from mtls_openssl.filler import Filler
 from mtls_openssl.member import Member
 from mtls_openssl.recipe import Entity, Recipe
+from mtls_openssl.secret import Generate
 from mtls_openssl.source import suggestion
 from mtls_openssl.step import Step
 from mtls_openssl.version import Version
@@ -26,19 +27,46 @@ def layout_problems(
             message = f"the workflow {workflow.name} has no steps for {_article(entity.section)}"
             yield document.problem(entity.path, message, f"it has steps for: {have}", key=True)
             continue
-        for kind, path in member.files.items():
-            owner = f"{entity.name}'s {kind}"
-            where = (*entity.path, *(("files", kind) if kind in entity.declared.files else ()))
-            try:
-                check_inside(path)
-            except Fault as fault:
-                yield document.problem(where, fault.message, fault.hint, key=True)
-            if path.casefold() in owners:
-                message = f"{path} would be both {owners[path.casefold()]} and {owner}"
-                hint = f"give one of them another name: files: {{{kind}: NAME}}"
-                yield document.problem(where, message, hint, key=True)
-            owners.setdefault(path.casefold(), owner)
+        yield from _file_problems(recipe, member, owners)
         yield from _unused(recipe, workflow, entity)
+
+
+def _file_problems(recipe: Recipe, member: Member, owners: dict[str, str]) -> Iterator[Problem]:
+    """Find files outside the directory, the program's own, and those that are someone else's.
+
+    `owners` tells of every path before, in one case, whose it is; a folder ends in a slash.
+    """
+    entity = member.entity
+    needs = (member.passphrase, member.export_password)
+    files = [
+        (need.purpose, "key", need.kept)
+        for need in needs
+        if need and isinstance(need.source, Generate)
+    ]
+    files += [(f"{entity.name}'s {kind}", kind, path) for kind, path in member.files.items()]
+    for owner, kind, path in files:
+        where = (*entity.path, *(("files", kind) if kind in entity.declared.files else ()))
+        hint = f"give one of them another name: files: {{{kind}: NAME}}"
+        for message in _file_messages(path, owner, owners):
+            yield recipe.document.problem(where, message, hint, key=True)
+        try:
+            check_inside(path)
+        except Fault as fault:
+            yield recipe.document.problem(where, fault.message, fault.hint, key=True)
+
+
+def _file_messages(path: str, owner: str, owners: dict[str, str]) -> Iterator[str]:
+    folded = path.casefold()
+    parts = folded.split("/")
+    above = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+    if folded == ".gitignore" or parts[0] == ".mtls-openssl":
+        yield f"{path} is the program's own"
+    if folded in owners:
+        yield f"{path} would be both {owners[folded]} and {owner}"
+    if f"{folded}/" in owners or any(folder in owners for folder in above):
+        yield f"{path} would be a file where another wants a folder"
+    owners.setdefault(folded, owner)
+    owners.update({f"{folder}/": owner for folder in above})
 
 
 WITHOUT_DIGEST = ("ED25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
@@ -69,7 +97,7 @@ def entity_problems(
             message = f"{version} makes no {key.algorithm} keys"
             yield recipe.document.problem((*path, "key"), message, "OpenSSL 3.5 and later do")
         signer = issuer.options.key
-        if member.options.digest and {k.algorithm for k in (key, signer) if k} & set(
+        if member.entity.options.digest and {k.algorithm for k in (key, signer) if k} & set(
             WITHOUT_DIGEST
         ):
             message = f"a digest has no place where {signer} signs"

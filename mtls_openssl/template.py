@@ -308,7 +308,7 @@ VALUED = (
 
 def effects(words: tuple[str, ...]) -> Effects:
     """Tell what a command reads and writes; raises Fault for one that a workflow may not run."""
-    words, target, appends = _redirect(words)
+    words, target, appends = split_redirect(words)
     match words:
         case ("openssl", command, *rest):
             found = _openssl(command, rest)
@@ -336,12 +336,18 @@ def split_redirect(words: tuple[str, ...]) -> tuple[tuple[str, ...], str, bool]:
     return words, "", False
 
 
-def _redirect(words: tuple[str, ...]) -> tuple[tuple[str, ...], str, bool]:
-    command, target, appends = split_redirect(words)
+_SHELL = re.compile(r"\d*[<>|&].*|.*[;`$].*")
+
+
+def check_words(words: tuple[str, ...]) -> None:
+    """Refuse, in a workflow's own words, what would mean something to a shell; raises Fault.
+
+    There is no shell, so a value that looks so is only a value.
+    """
+    command, _, _ = split_redirect(words)
     for word in command:
-        if re.fullmatch(r"[|&;<>]+|2>&?1?|\$.*", word):
+        if _SHELL.fullmatch(word):
             raise Fault(f"{word!r} would need a shell", "one plain command a step", word=word)
-    return command, target, appends
 
 
 def _openssl(command: str, rest: list[str]) -> Effects:

@@ -313,10 +313,6 @@ def _step_problems(workflow: Workflow, section: str, step: StepTemplate) -> Iter
             yield document.problem((*step.path, "asks", number), f"nothing answers {ask!r}", hint)
 
 
-_SHELL = re.compile(r"\d*[<>|&].+|.*[;`$].*")
-"""Words that would mean something to a shell, were there one; > and >> alone are taken."""
-
-
 def _command_problems(document: Document, step: StepTemplate) -> Iterator[Problem]:
     """Try the command with every group in it, to see that it is one that a workflow may run."""
     assert step.run
@@ -324,13 +320,9 @@ def _command_problems(document: Document, step: StepTemplate) -> Iterator[Proble
     if words[:1] == ("chmod",) and words[1].startswith("{"):
         words = ("chmod", "400", *words[2:])  # its mode may be a placeholder
     path = (*step.path, "run")
-    odd = [word for word in words if word != ">>" and _SHELL.fullmatch(word)]
-    for word in odd:
-        hint = "one plain command a step"
-        yield document.problem(path, f"{word!r} would need a shell", hint, word=word)
     try:
-        if not odd:
-            template.effects(words)
+        template.check_words(words)
+        template.effects(words)
     except Fault as fault:
         yield document.fault(path, fault)
 

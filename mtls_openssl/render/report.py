@@ -43,7 +43,7 @@ def transcript(event: Event) -> str:
 def asked(report: Report) -> str:
     """Give the commands that looked at a file; of what they said, only the complaints."""
     return "".join(
-        f"$ {command((*question.argv, *(('|', *question.into) if question.into else ())))}\n"
+        f"$ {' | '.join(command(part) for part in (question.argv, question.into) if part)}\n"
         f"{_indented(outcome.transcript)}"
         for question, outcome in report.asked
     )

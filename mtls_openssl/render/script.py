@@ -12,6 +12,7 @@ from mtls_openssl.plan import Plan
 from mtls_openssl.render.text import visible
 from mtls_openssl.step import Answer, Step, WrittenFile
 from mtls_openssl.subject import to_text
+from mtls_openssl.template import split_redirect
 
 
 def script(plan: Plan, steps: Iterable[Step]) -> str:
@@ -27,9 +28,11 @@ def script(plan: Plan, steps: Iterable[Step]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def command(argv: Iterable[str]) -> str:
+def command(argv: tuple[str, ...]) -> str:
     """Give a command as one line for a shell, quoted only where it must be."""
-    return " ".join(word if word in (">", ">>", "|") else shlex.quote(word) for word in argv)
+    words, target, appends = split_redirect(argv)
+    redirect = f" {'>>' if appends else '>'} {shlex.quote(target)}" if target else ""
+    return shlex.join(words) + redirect
 
 
 def _step(step: Step) -> Iterator[str]:
