@@ -49,7 +49,7 @@ def build(recipe: Recipe, workflow: Workflow, version: Version, *, verbatim: boo
     steps = filler.steps()
     problems = [*review.layout_problems(recipe, workflow, members), *filler.problems]
     problems += review.entity_problems(recipe, members, version)
-    if not filler.problems:
+    if not filler.problems and all(workflow.steps.get(m.entity.section) for m in members):
         problems += review.input_problems(recipe, filler, steps)
     if problems:
         raise BadInput(tuple(dict.fromkeys(problems)))
