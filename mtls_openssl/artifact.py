@@ -75,10 +75,10 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
         case "certificate":
             return _certificate(plain, member, argv, requested)
         case "combined":
-            private = (Expectation("private", "yes"), Expectation("parts", "certificate and key"))
+            private = (Expectation("private", "yes"), Expectation("parts", "exactly what it joins"))
             return replace(plain, expectations=private, parts=_parts(member))
         case "pkcs12":
-            return _pkcs12(plain, member)
+            return _pkcs12(plain, member, argv)
     return replace(plain, expectations=(Expectation("content", "not empty"),))
 
 
@@ -145,7 +145,9 @@ def _certificate(
     )
 
 
-def _pkcs12(plain: Artifact, member: Member) -> Artifact:
+def _pkcs12(plain: Artifact, member: Member, argv: tuple[str, ...]) -> Artifact:
+    chain = _option(argv, "-certfile")
+    more = (Expectation("chain", f"that of {chain}"),) if chain else ()
     expectations = (
         Expectation("private", "yes"),
         Expectation("opens", "with its password"),
@@ -154,10 +156,10 @@ def _pkcs12(plain: Artifact, member: Member) -> Artifact:
     )
     return replace(
         plain,
-        expectations=expectations,
+        expectations=expectations + more,
         need=member.export_password,
         same_key_as=member.files["certificate"],
-        parts=_parts(member),
+        parts=(*_parts(member), *((chain,) if chain else ())),
     )
 
 
@@ -168,6 +170,21 @@ def with_extensions(artifact: Artifact, text: str, *, by_erratum: bool) -> Artif
         for name, value in extensions.asked(text).items()
     )
     return replace(artifact, expectations=artifact.expectations + more)
+
+
+def with_names(artifact: Artifact, names: tuple[str, ...]) -> Artifact:
+    """Expect of a server's certificate that a peer finds every host name and address in it."""
+    hosts = tuple(name for name in names if name.startswith(("DNS:", "IP:")))
+    if artifact.purpose != PURPOSES["server"] or not hosts:
+        return artifact
+    expected = Expectation("names", "all match")
+    return replace(artifact, expectations=(*artifact.expectations, expected), names=hosts)
+
+
+def joined(artifact: Artifact, parts: tuple[str, ...]) -> Artifact:
+    """Expect of a file that cat made that it holds its parts and nothing else."""
+    expected = Expectation("parts", "exactly what it joins")
+    return replace(artifact, expectations=(expected,), parts=parts)
 
 
 def without_errata(artifact: Artifact) -> Artifact:

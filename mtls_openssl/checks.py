@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 
 from mtls_openssl import extensions, subject
 from mtls_openssl.artifact import Artifact, Expectation
@@ -60,7 +61,11 @@ def questions(artifact: Artifact) -> tuple[Question, ...]:
         case "certificate":
             options = "-subject -issuer -serial -startdate -enddate -purpose -nameopt RFC2253"
             argv = _openssl(f"x509 -in {{}} -noout -text -pubkey {options}", artifact)
-            return Question("text", argv), Question("chain", _verify(artifact))
+            return (
+                Question("text", argv),
+                Question("chain", _verify(artifact)),
+                *_name_questions(artifact),
+            )
         case "pkcs12":
             return _bundle_questions(artifact)
     return ()
@@ -81,13 +86,32 @@ def _key_question(path: str, need: Need | None) -> Question:
 
 def _bundle_questions(artifact: Artifact) -> tuple[Question, ...]:
     argv = _openssl("pkcs12 -in {} -passin stdin", artifact)
+    chain = (
+        (Question("bundled-chain", (*argv, "-nokeys", "-cacerts"), artifact.need),)
+        if len(artifact.parts) > 2
+        else ()
+    )
     return (
+        *chain,
         Question("bundled-certificate", (*argv, "-nokeys", "-clcerts"), artifact.need),
         # The private key goes from one openssl to the other through a pipe that nobody else reads.
         Question(
             "text", (*argv, "-nocerts", "-nodes"), artifact.need, ("openssl", "pkey", "-pubout")
         ),
     )
+
+
+def _name_questions(artifact: Artifact) -> tuple[Question, ...]:
+    """Ask for each host name and address whether the certificate is good for it, two at a time."""
+    hosts = [name[4:].replace("*", "any") for name in artifact.names if name.startswith("DNS:")]
+    addresses = [name[3:] for name in artifact.names if name.startswith("IP:")]
+    questions = []
+    for number, (host, address) in enumerate(zip_longest(hosts, addresses)):
+        words = (*(("-verify_hostname", host) if host else ()),)
+        words += ("-verify_ip", address) if address else ()
+        argv = _verify(artifact)
+        questions.append(Question(f"names {number}", (*argv[:2], *words, *argv[2:])))
+    return tuple(questions)
 
 
 def _openssl(words: str, artifact: Artifact) -> tuple[str, ...]:
@@ -111,7 +135,7 @@ def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for about, answer in answers.items():
-        if not answer.ok and about != "chain":
+        if not answer.ok and about != "chain" and not about.startswith("names"):
             found.setdefault("trouble", complaint(answer))
     text = answers.get("text")
     if text and text.ok:
@@ -123,8 +147,14 @@ def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
             found["public-key-pem"] = pem[0]
     if chain := answers.get("chain"):
         found |= _chain(chain, artifact)
+    if artifact.names:
+        asked = [answer for about, answer in answers.items() if about.startswith("names")]
+        wrong = [complaint(answer) for answer in asked if not answer.ok]
+        found["names"] = wrong[0] if wrong else "all match"
     if bundled := answers.get("bundled-certificate"):
         found["bundled"] = "\n".join(pem_blocks(bundled.text, "CERTIFICATE"))
+        above = answers.get("bundled-chain", bundled)
+        found["bundled-chain"] = "\n".join(pem_blocks(above.text, "CERTIFICATE"))
         if bundled.ok:
             found["opens"] = "with its password"
     return found

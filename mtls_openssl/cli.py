@@ -448,7 +448,10 @@ def verify(
 @app.command()
 def init(
     workflow: Annotated[
-        str, typer.Argument(metavar="[WORKFLOW]", help="Which starter: mutual-tls or encrypted-ca.")
+        str,
+        typer.Argument(
+            metavar="[WORKFLOW]", help="Which starter: modern, mutual-tls or encrypted-ca."
+        ),
     ] = "mutual-tls",
     target: Annotated[
         Path | None,

@@ -32,6 +32,18 @@ class Wishes:
     replace: frozenset[str] = frozenset()
     renew_within: timedelta = timedelta(days=30)
 
+    def intents(self, plan: Plan) -> frozenset[tuple[str, str]]:
+        """Give what is asked for, and that the authorities below are issued anew with it."""
+        named = self.rekey | self.replace
+        below = {
+            member.name
+            for member in plan.members
+            if member.entity.section in AUTHORITIES
+            and named & {member.name, *(above.name for above in member.above())}
+        }
+        rekeyed = {("rekey", name) for name in self.rekey}
+        return frozenset(rekeyed | {("replace", name) for name in self.replace | below})
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -28,6 +28,7 @@ class Filler:
     ) -> None:
         self.workflow = workflow
         self.members = members
+        self.version = version
         self.errata = {
             (erratum.section, erratum.step): erratum
             for erratum in workflow.errata
@@ -150,27 +151,39 @@ class Filler:
         if member is None:
             for path in step.writes:
                 if path not in {file.path for file in step.files}:
-                    yield Artifact(
-                        "file", path, "", (artifact.Expectation("content", "not empty"),)
-                    )
+                    nonempty = artifact.Expectation("content", "not empty")
+                    plain = Artifact("file", path, "", (nonempty,))
+                    joins = step.argv[:1] == ("cat",)
+                    yield artifact.joined(plain, step.reads) if joins else plain
             return
         kinds = {path: kind for kind, path in member.files.items()}
         requested = member.files.get("request") in step.reads
         for path in step.writes:
             if path not in {file.path for file in step.files}:
                 made = artifact.of(kinds.get(path, "file"), path, member, step.argv, requested)
+                if step.argv[:1] == ("cat",) and made.kind != "combined":
+                    made = artifact.joined(made, step.reads)
                 for erratum in self.errata.values():
                     made = artifact.mended(made, erratum.why, erratum.mends)
-                yield self._with_extensions(made, step)
+                yield self._with_extensions(
+                    made, step, getattr(member.entity.declared, "names", None)
+                )
 
-    def _with_extensions(self, made: Artifact, step: Step) -> Artifact:
+    def _with_extensions(
+        self, made: Artifact, step: Step, names: tuple[str, ...] | None
+    ) -> Artifact:
         """Expect of a certificate what the extension file says that a step or erratum wrote."""
         if made.kind != "certificate" or "-extfile" not in step.argv[:-1]:
             return made
         path = step.argv[step.argv.index("-extfile") + 1]
         own = {file.path: file.text for file in step.files}
         text = own.get(path, self.texts.get(path, ""))
-        return artifact.with_extensions(made, text, by_erratum=path in own)
+        made = artifact.with_extensions(made, text, by_erratum=path in own)
+        asked = {expectation.name for expectation in made.expectations}
+        # LibreSSL's verify knows no -verify_hostname.
+        if "subjectAltName" not in asked or self.version.library != "OpenSSL":
+            return made
+        return artifact.with_names(made, names or ())
 
 
 def _check_redirect(run: Template, argv: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ file, a process or the clock.
 
 from dataclasses import dataclass, replace
 
-from mtls_openssl import review
+from mtls_openssl import hierarchy, review
 from mtls_openssl.errors import BadInput
 from mtls_openssl.filler import Filler
 from mtls_openssl.member import Member, settle
@@ -49,6 +49,7 @@ def build(recipe: Recipe, workflow: Workflow, version: Version, *, verbatim: boo
     steps = filler.steps()
     problems = [*review.layout_problems(recipe, workflow, members), *filler.problems]
     problems += review.entity_problems(recipe, members, version)
+    problems += hierarchy.problems(recipe.document, members)
     if not filler.problems and all(workflow.steps.get(m.entity.section) for m in members):
         problems += review.input_problems(recipe, filler, steps)
     if problems:

@@ -9,10 +9,7 @@ from mtls_openssl.worker import REPLACED, Worker
 
 def refuse(worker: Worker, wishes: Wishes, decisions: Sequence[Decision]) -> None:
     """Refuse what would replace a key, outdate an authority or issue a serial number twice."""
-    wanted = {("rekey", name) for name in wishes.rekey} | {
-        ("replace", name) for name in wishes.replace
-    }
-    wanted |= worker.journal.intents
+    wanted = wishes.intents(worker.plan) | worker.journal.intents
     faults: list[Fault] = []
     for decision in decisions:
         if not decision.runs:
@@ -44,13 +41,13 @@ def _key_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:
 
 
 def _authority_fault(
-    worker: Worker, decision: Decision, wanted: set[tuple[str, str]]
+    worker: Worker, decision: Decision, wanted: frozenset[tuple[str, str]]
 ) -> Iterator[Fault]:
     step = decision.step
     certificates = [a.path for a in step.artifacts if a.kind == "certificate"]
     known = step.id in worker.journal.done
     known = known or any((worker.directory / path).exists() for path in certificates)
-    allowed = {("replace", step.entity), ("rekey", step.entity)} & wanted
+    allowed = ("replace", step.entity) in wanted
     if certificates and step.section in AUTHORITIES and known and not allowed:
         yield Fault(
             f"the authority {step.entity} would be issued anew ({decision.reason}),"

@@ -74,9 +74,8 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
     decisions = look(worker.plan, worker.journal, wishes)
     refuse(worker, wishes, decisions)
     fetch_secrets(worker.plan, worker.vault, [d.step for d in decisions if d.runs])
-    for kind, names in (("rekey", wishes.rekey), ("replace", wishes.replace)):
-        for name in sorted(names):
-            worker.journal.intend(kind, name)
+    for kind, name in sorted(wishes.intents(worker.plan)):
+        worker.journal.intend(kind, name)
     for decision in decisions:
         if not decision.runs:
             record = worker.journal.done.get(decision.step.id)

@@ -95,7 +95,7 @@ class Verifier:
         match artifact.kind:
             case "key":
                 found["encrypted"] = checks.encrypted(self._text(artifact.path))
-            case "combined":
+            case _ if artifact.parts and artifact.kind != "pkcs12":
                 found["parts"] = self._parts(artifact)
             case "text":
                 same = self._text(artifact.path) == artifact.text
@@ -112,7 +112,7 @@ class Verifier:
         except OSError as error:
             return f"{os.path.basename(str(error.filename))}: {error.strerror}"
         found = sorted(checks.pem_blocks(self._text(artifact.path)))
-        return "certificate and key" if wanted and found == wanted else "something else"
+        return "exactly what it joins" if wanted and found == wanted else "something else"
 
     def _compared(
         self, artifact: Artifact, found: dict[str, str], asked: list[tuple[Question, Outcome]]
@@ -127,12 +127,16 @@ class Verifier:
         same = own is not None and own == twin
         compared = {"public-key": f"that of {artifact.same_key_as}" if same else "another key"}
         if artifact.kind == "pkcs12":
-            certificate = checks.pem_blocks(self._text(artifact.parts[0]), "CERTIFICATE")
-            alike = found.get("bundled") == "\n".join(certificate)
-            compared["certificate"] = (
-                f"that of {artifact.parts[0]}" if alike else "another certificate"
-            )
+            compared["certificate"] = self._same(artifact.parts[0], found.get("bundled"))
+            if len(artifact.parts) > 2:
+                compared["chain"] = self._same(artifact.parts[2], found.get("bundled-chain"))
         return compared
+
+    def _same(self, path: str, found: str | None) -> str:
+        """Tell whether a bundle holds a file's certificates, in whatever order."""
+        wanted = checks.pem_blocks(self._text(path), "CERTIFICATE")
+        same = sorted(wanted) == sorted(checks.pem_blocks(found or "", "CERTIFICATE"))
+        return f"that of {path}" if same else "another certificate"
 
     def _public_key(self, artifact: Artifact, asked: list[tuple[Question, Outcome]]) -> str | None:
         path = artifact.same_key_as

@@ -237,7 +237,7 @@ def test_completion_is_offered(cli: Cli) -> None:
     assert done.stdout.split() == ["apply"]
 
 
-@pytest.mark.parametrize("name", ["mutual-tls", "encrypted-ca"])
+@pytest.mark.parametrize("name", ["modern", "mutual-tls", "encrypted-ca"])
 def test_init_writes_a_starter_that_plans(cli: Cli, name: str) -> None:
     text = cli("init", name).stdout
     assert text == (ROOT / "recipes" / f"{name}.yaml").read_text()

@@ -25,7 +25,9 @@ def settled(text: str) -> str:
 
 
 def test_the_recipe_by_example_plans() -> None:
-    [text] = blocks("yaml")
+    text, modern = blocks("yaml")
+    other = recipe.build(source.parse(modern.encode(), "README.md"), "recipe")
+    plan.build(other, workflow.find(other, ROOT), version.parse("OpenSSL 3.5.0"))
     read = recipe.build(source.parse(text.encode(), "README.md"), "recipe")
     made = plan.build(read, workflow.find(read, ROOT), version.parse("OpenSSL 3.5.0"))
     outputs = {path for step in made.steps for path in step.writes}
