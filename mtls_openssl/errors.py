@@ -33,7 +33,14 @@ class Fault(ValueError):
     """What a value's own parser says of it, before anyone knows the line it stands on."""
 
     def __init__(
-        self, message: str, hint: str = "", path: Path = (), word: str = "", *, hide: bool = False
+        self,
+        message: str,
+        hint: str = "",
+        path: Path = (),
+        word: str = "",
+        *,
+        hide: bool = False,
+        key: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -44,6 +51,8 @@ class Fault(ValueError):
         """The part of the text that is meant."""
         self.hide = hide
         """Whether the text is a secret, not to be shown again."""
+        self.key = key
+        """Whether the key is meant, not the value behind it."""
         self.others: tuple[Fault, ...] = ()
         """Further faults of the same value."""
 
@@ -69,7 +78,7 @@ def told(value: object) -> str:
     if value is None:
         return "nothing"
     text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 5100 else f"{text[:60]}…"
+    return text if len(text) <= 120 else f"{text[:60]}…"
 
 
 class Failure(Exception):

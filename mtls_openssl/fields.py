@@ -144,6 +144,15 @@ def parse_files(value: object) -> dict[str, str]:
     return {kind: str(path) for kind, path in value.items()}
 
 
+CONSTRAINTS_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "minProperties": 1,
+    "properties": {
+        side: {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+        for side in ("permitted", "excluded")
+    },
+}
 _CONSTRAINTS = "write {permitted: [DNS:example.com, IP:10.0.0.0/8], excluded: [...]}"
 
 
@@ -163,7 +172,7 @@ def parse_constraints(value: object) -> tuple[str, ...]:
 def _constraint(given: tuple[str, object]) -> str:
     side, item = given
     kind, _, rest = str(item).partition(":")
-    if kind not in ("DNS", "IP", "email", "URI") or not re.fullmatch(r"[\w.@:/-]+", rest):
+    if kind not in ("DNS", "IP", "email", "URI") or not re.fullmatch(r"[\w.@:/-]+", rest, re.ASCII):
         raise Fault(f"{told(item)} is no name constraint", _CONSTRAINTS)
     if kind != "IP":
         return f"{side};{kind}:{rest}"

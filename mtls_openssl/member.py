@@ -56,7 +56,12 @@ class Member:
 
     def above(self) -> "tuple[Member, ...]":
         """Give the authorities above it, the issuer first and the root last."""
-        return () if self.issuer is None else (self.issuer, *self.issuer.above())
+        line: list[Member] = []
+        above = self.issuer
+        while above is not None:
+            line.append(above)
+            above = above.issuer
+        return tuple(line)
 
 
 def settle(recipe: Recipe, workflow: Workflow) -> tuple[Member, ...]:

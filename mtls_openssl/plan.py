@@ -49,6 +49,7 @@ def build(recipe: Recipe, workflow: Workflow, version: Version, *, verbatim: boo
     steps = filler.steps()
     problems = [*review.layout_problems(recipe, workflow, members), *filler.problems]
     problems += review.entity_problems(recipe, members, version)
+    problems += review.prompted_problems(recipe, workflow, members)
     problems += hierarchy.problems(recipe.document, members)
     if not filler.problems and all(workflow.steps.get(m.entity.section) for m in members):
         problems += review.input_problems(recipe, filler, steps)

@@ -5,16 +5,17 @@ frozen values. Every fault is reported at once, each with its line.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from mtls_openssl import source
+from mtls_openssl import issuers, source
 from mtls_openssl.errors import BadInput, Path, Problem
 from mtls_openssl.fields import (
+    CONSTRAINTS_SCHEMA,
     DIGESTS,
     KEY_KINDS,
     LONGEST_LIFE,
@@ -29,6 +30,7 @@ from mtls_openssl.fields import (
     parsed,
     text,
 )
+from mtls_openssl.issuers import Issuers
 from mtls_openssl.names import NAMES_SCHEMA, parse_names
 from mtls_openssl.secret import SOURCE_SCHEMA, Env, Source, parse_source
 from mtls_openssl.source import Document, suggestion
@@ -38,6 +40,8 @@ Section: TypeAlias = Literal["root", "issuing", "server", "client"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
 _NAME = re.compile(r"\w[\w.@+-]{0,99}")
+LONGEST_NAME = 200
+"""Bytes: a file's name has 255, its ending included."""
 
 
 class _Model(BaseModel):
@@ -109,7 +113,7 @@ class Authority(EntityOptions):
         *parsed(parse_whole(0, 100, "authorities below"), {"type": "integer", "minimum": 0}),
     ] = None
     name_constraints: Annotated[
-        tuple[str, ...] | None, *parsed(parse_constraints, {"type": "object"})
+        tuple[str, ...] | None, *parsed(parse_constraints, CONSTRAINTS_SCHEMA)
     ] = None
 
 
@@ -119,13 +123,16 @@ class EndEntity(EntityOptions):
     names: Annotated[tuple[str, ...] | None, *parsed(parse_names, NAMES_SCHEMA)] = None
 
 
+_EndEntities: TypeAlias = dict[str, Annotated[EndEntity, BeforeValidator(_empty_for_none)]]
+
+
 class _File(_Model):
     """A recipe of mtls-openssl: who the authorities, servers and clients are."""
 
     model_config = ConfigDict(title="mtls-openssl recipe")
 
     workflow: Annotated[str, *text("workflow", hint="name a bundled one, or a file")] = Field(
-        description="mutual-tls, encrypted-ca, or the path of a workflow file."
+        description="modern, mutual-tls, encrypted-ca, or the path of a workflow file."
     )
     directory: Annotated[str | None, *parsed(parse_inside, {"type": "string"})] = Field(
         None,
@@ -133,8 +140,8 @@ class _File(_Model):
     )
     defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Options()
     authorities: dict[str, Annotated[Authority, BeforeValidator(_empty_for_none)]]
-    servers: dict[str, Annotated[EndEntity, BeforeValidator(_empty_for_none)]] = {}
-    clients: dict[str, Annotated[EndEntity, BeforeValidator(_empty_for_none)]] = {}
+    servers: Annotated[_EndEntities, BeforeValidator(_empty_for_none)] = {}
+    clients: Annotated[_EndEntities, BeforeValidator(_empty_for_none)] = {}
 
 
 @dataclass(frozen=True)
@@ -188,28 +195,38 @@ def load(path: FilePath, name: str = "") -> Recipe:
 def build(document: Document, stem: str) -> Recipe:
     """Make a recipe of a YAML document; its directory is `stem` unless it names one."""
     data = document.data
-    problems = [*_entity_problems(document, data)]
+    problems = [*_name_problems(document, data), *issuers.problems(document, data)]
     try:
         file = _File.model_validate(data)
     except ValidationError as error:
         problems += validation_problems(document, _File, error)
     if problems:
-        raise BadInput(tuple(problems))
+        raise BadInput(document.settled(problems))
     directory = file.directory or stem
     if FilePath(document.file).name == directory:
         problem = document.problem(
             (), "the recipe and its directory have the same name", "add directory:"
         )
         raise BadInput((problem,))
-    return Recipe(document, file.workflow, directory, tuple(_entities(file, _issuers(data))))
+    return Recipe(document, file.workflow, directory, tuple(_entities(file, issuers.read(data))))
 
 
 def schema() -> dict[str, Any]:
     """Give the recipe's JSON Schema (draft 2020-12)."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **_File.model_json_schema(),
-    }
+    made = _File.model_json_schema()
+    for group in issuers.GROUPS:
+        # An entity that says nothing of itself is a name with nothing after the colon.
+        members = made["properties"][group]
+        members["additionalProperties"] = {"anyOf": [members["additionalProperties"], _NULL]}
+    made["properties"]["authorities"]["minProperties"] = 1
+    for name in ("defaults", "servers", "clients"):
+        shape = made["properties"][name]
+        shape.pop("default", None)
+        made["properties"][name] = {"anyOf": [shape, _NULL]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+_NULL = {"type": "null"}
 
 
 def validation_problems(
@@ -251,99 +268,35 @@ def _fields(model: Any, loc: Path) -> list[str]:
     return []
 
 
-def _named(data: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for group in ("authorities", "servers", "clients"):
-        entities = data.get(group)
-        if isinstance(entities, dict):
-            for name, value in entities.items():
-                yield group, name, value if isinstance(value, dict) else {}
-
-
-def _entity_problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
-    """Find what is wrong with the entities' names and issuers, whatever else is."""
+def _name_problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
+    """Find names that cannot name files, or that are taken."""
     seen: dict[str, str] = {}
-    for group, name, _ in _named(data):
-        if not _NAME.fullmatch(name) or name.casefold() == "recipe":
+    for group, name, _ in issuers.entities(data):
+        path = (group, name)
+        if not _NAME.fullmatch(name) or len(name.encode()) > LONGEST_NAME:
             hint = "use letters, digits and . _ @ + - ; a wildcard belongs into names:"
-            yield document.problem((group, name), f"{name!r} cannot name files", hint, key=True)
+            yield document.problem(path, f"{name!r} cannot name files", hint, key=True)
+        elif name.casefold() == "recipe":
+            hint = "it stands for the recipe itself; choose another"
+            yield document.problem(path, f"the name {name!r} is taken", hint, key=True)
         if (first := seen.setdefault(name.casefold(), f"{group}.{name}")) != f"{group}.{name}":
             message = f"{name!r} is named already, as {first}"
-            yield document.problem((group, name), message, "names are unique in a recipe", key=True)
-    yield from _issuer_problems(document, data)
+            yield document.problem(path, message, "names are unique in a recipe", key=True)
 
 
-def _issuer_problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
-    authorities = data.get("authorities")
-    if authorities is None or not isinstance(authorities, dict):
-        return
-    if not authorities:
-        yield document.problem(("authorities",), "there is no authority", "name one", key=True)
-        return
-    issuers = _issuers(data)
-    for group, name, value in _named(data):
-        path = (group, name, "issuer")
-        given = value.get("issuer")
-        if given is not None and given not in authorities:
-            yield document.problem(
-                path, f"{given!r} is no authority", suggestion(given, authorities)
-            )
-        elif group != "authorities" and issuers[name] is None:
-            hint = f"add issuer: with one of {', '.join(authorities)}"
-            yield document.problem(
-                (group, name), "more than one authority could issue this", hint, key=True
-            )
-        elif group == "authorities" and _circular(name, issuers):
-            yield document.problem(
-                path, f"{name!r} would issue itself", "begin with a root, which has no issuer"
-            )
-
-
-def _issuers(data: dict[str, Any]) -> dict[str, str | None]:
-    """Give everyone's issuer: as said, or the only one that can be meant."""
-    authorities = {n: v for group, n, v in _named(data) if group == "authorities"}
-    defaults = data.get("defaults")
-    default = defaults.get("issuer") if isinstance(defaults, dict) else None
-    above = {v.get("issuer") for v in authorities.values()}
-    lowest = [name for name in authorities if name not in above]
-    only = lowest[0] if len(lowest) == 1 else default
-    return {
-        name: value.get("issuer") or (name if group == "authorities" else default or only)
-        for group, name, value in _named(data)
-    }
-
-
-def _circular(name: str, issuers: dict[str, str | None]) -> bool:
-    seen = {name}
-    above = issuers.get(name)
-    if above == name:
-        return False
-    while above is not None and above not in seen:
-        seen.add(above)
-        above, below = issuers.get(above), above
-        if above == below:
-            return False
-    return above is not None
-
-
-def _entities(file: _File, issuers: dict[str, str | None]) -> Iterator[Entity]:
-    groups: tuple[tuple[str, dict[str, Any], Section], ...] = (
-        ("authorities", _issuers_first(file.authorities, issuers), "issuing"),
+def _entities(file: _File, found: Issuers) -> Iterator[Entity]:
+    groups: tuple[tuple[str, Mapping[str, EntityOptions], Section], ...] = (
+        ("authorities", file.authorities, "issuing"),
         ("servers", file.servers, "server"),
         ("clients", file.clients, "client"),
     )
     for group, members, kind in groups:
-        for name, declared in members.items():
-            issuer = issuers[name] or name
+        names = list(members)
+        if group == "authorities":
+            names.sort(key=lambda name: len(found.above(name)))
+        for name in names:
+            issuer = found.of(group, name) or name
             section: Section = "root" if kind == "issuing" and issuer == name else kind
+            declared = members[name]
             options = declared.over(file.defaults)
             yield Entity(name, section, (group, name), issuer, declared, options)
-
-
-def _issuers_first(
-    authorities: dict[str, Authority], issuers: dict[str, str | None]
-) -> dict[str, Authority]:
-    def depth(name: str) -> int:
-        above = issuers[name]
-        return 0 if above is None or above == name else 1 + depth(above)
-
-    return {name: authorities[name] for name in sorted(authorities, key=depth)}

@@ -10,6 +10,7 @@ from mtls_openssl.recipe import Entity, Recipe
 from mtls_openssl.secret import Generate
 from mtls_openssl.source import suggestion
 from mtls_openssl.step import Step
+from mtls_openssl.subject import PROMPTED
 from mtls_openssl.version import Version
 from mtls_openssl.workflow import OPTION_SLOTS, Workflow
 
@@ -96,6 +97,10 @@ def entity_problems(
         if key and key.algorithm.startswith("ML-DSA") and not _has_ml_dsa(version):
             message = f"{version} makes no {key.algorithm} keys"
             yield recipe.document.problem((*path, "key"), message, "OpenSSL 3.5 and later do")
+        if "CN" not in dict(member.entity.options.subject or ()) and len(member.name) > 64:
+            message = f"CN is {len(member.name)} characters long; 64 are the most"
+            hint = "the name serves as common name; give a shorter one: subject: {CN: …}"
+            yield recipe.document.problem(path, message, hint, key=True)
         signer = issuer.options.key
         if member.entity.options.digest and {k.algorithm for k in (key, signer) if k} & set(
             WITHOUT_DIGEST
@@ -106,6 +111,31 @@ def entity_problems(
 
 def _has_ml_dsa(version: Version) -> bool:
     return version.library == "OpenSSL" and version.numbers >= (3, 5, 0)
+
+
+def prompted_problems(
+    recipe: Recipe, workflow: Workflow, members: tuple[Member, ...]
+) -> Iterator[Problem]:
+    """Find subjects that cannot be typed where a workflow lets openssl ask for them."""
+    for member in members:
+        asks = {ask for step in workflow.steps.get(member.entity.section, ()) for ask in step.asks}
+        path = (*member.entity.path, "subject")
+        for fault in _untyped(member) if "subject" in asks else ():
+            hint = f"the workflow {workflow.name} lets openssl ask for the subject"
+            yield recipe.document.problem(path, fault, hint, key=True)
+
+
+def _untyped(member: Member) -> Iterator[str]:
+    names = [name for name, _ in member.subject]
+    for name, value in member.subject:
+        if name not in PROMPTED:
+            yield f"{name} is not asked for at openssl's prompts"
+        elif names.count(name) > 1:
+            yield f"{name} is asked for once, and given more than once"
+        elif value == ".":
+            yield f"{name} cannot be a single dot, which leaves a field out at a prompt"
+        elif name in ("CN", "emailAddress") and len(value.encode()) > 64:
+            yield f"{name} takes 64 bytes at openssl's prompt, and has {len(value.encode())}"
 
 
 def _article(section: str) -> str:

@@ -109,7 +109,7 @@ def parse_source(value: object) -> Source:
     if isinstance(value, str | int):
         raise Fault("a secret does not belong in the recipe itself", _REMEDY, hide=True)
     if not isinstance(value, dict) or len(value) != 1:
-        raise Fault("a secret has exactly one source", _REMEDY)
+        raise Fault("a secret has exactly one source", _REMEDY, hide=True)
     [(kind, detail)] = value.items()
     match kind, detail:
         case "env", str(name) if name.replace("_", "a").isalnum() and name.isascii():
@@ -130,8 +130,8 @@ def parse_source(value: object) -> Source:
         "generate": "true",
     }
     if kind in wanted:
-        raise Fault(f"{kind}: takes {wanted[kind]}", _REMEDY, (kind,))
-    raise Fault(f"{kind!r} is no source of a secret", _REMEDY, (kind,))
+        raise Fault(f"{kind}: takes {wanted[kind]}", _REMEDY, (kind,), hide=True)
+    raise Fault(f"{kind!r} is no source of a secret", _REMEDY, (kind,), hide=True, key=True)
 
 
 def _is_word(value: object) -> bool:
@@ -212,10 +212,13 @@ class Vault:
     def _asked(self, need: Need, fresh: bool, remedy: str) -> str:
         if self.ask is None:
             raise Fault(f"{need.purpose} is wanted, and there is no terminal to ask on", remedy)
-        for _ in range(3):
-            answer = self.ask(f"{need.purpose[0].upper()}{need.purpose[1:]}: ")
-            if not fresh or answer == self.ask("The same once more: "):
-                return answer
+        try:
+            for _ in range(3):
+                answer = self.ask(f"{need.purpose[0].upper()}{need.purpose[1:]}: ")
+                if not fresh or answer == self.ask("The same once more: "):
+                    return answer
+        except EOFError:
+            raise Fault(f"{need.purpose} was not given", remedy) from None
         raise Fault(f"{need.purpose} was typed differently three times", "run again")
 
     def _line_of(self, need: Need, path: FilePath) -> str:

@@ -21,6 +21,8 @@ LARGEST_FILE = 16 * 2**20
 """Bytes; a recipe of 10 000 clients written out takes about 3 MiB."""
 DEEPEST = 32
 """Levels of nesting; a recipe needs seven."""
+MOST_VALUES = 500_000
+"""Keys, values, lists and mappings; a recipe of 10 000 clients written out holds about 200 000."""
 LARGEST_EXPANSION = 100_000
 """Nodes that aliases may add; a bomb of nine lines asks for billions."""
 
@@ -63,6 +65,15 @@ class Node:
     merges: bool = False
     """Whether it is the key << that lays mappings under this one."""
 
+    def scalars(self) -> Iterator["Node"]:
+        """Give the scalars in it."""
+        if isinstance(self.value, dict | list):
+            inner = self.value.values() if isinstance(self.value, dict) else self.value
+            for node in inner:
+                yield from node.scalars()
+        else:
+            yield self
+
     def plain(self) -> Any:
         """Give the value as str, int, bool, None, list and dict."""
         if isinstance(self.value, dict):
@@ -80,6 +91,8 @@ class Document:
     """The name to show, as the person gave it."""
     lines: tuple[str, ...]
     root: Node
+    hidden: list[Node] = field(default_factory=list, compare=False, repr=False)
+    """What stands in a secret's place and is none."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -101,11 +114,33 @@ class Document:
 
     def fault(self, path: Path, fault: Fault) -> Problem:
         """Give what a value's parser said of the value at `path` its line."""
-        problem = self.problem((*path, *fault.path), fault.message, fault.hint, word=fault.word)
+        where = (*path, *fault.path)
+        key = fault.key and len(fault.path) > 0
+        word = "" if key else fault.word
+        problem = self.problem(where, fault.message, fault.hint, key=key, word=word)
         if fault.hide:
-            shown = problem.excerpt[: problem.column - 1] + "****"
-            problem = replace(problem, excerpt=shown, width=4)
+            self.hidden.append(self._locate(path, key=False)[1])
+            problem = self.masked(problem)
+            if not fault.path:
+                shown = problem.excerpt[: problem.column - 1] + "****"
+                problem = replace(problem, excerpt=shown, width=4)
         return problem
+
+    def settled(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        """Give each problem once, though many share it by an anchor, and no secret with any."""
+        each = {(p.line, p.column, p.message): self.masked(p) for p in problems}
+        return tuple(each.values())
+
+    def masked(self, problem: Problem) -> Problem:
+        """Hide what stands in a secret's place and is none, wherever its line is shown."""
+        text = problem.excerpt
+        for node in (inner for hidden in self.hidden for inner in hidden.scalars()):
+            last, end = node.end
+            if node.mark.line <= problem.line - 1 <= last:
+                start = node.mark.column if node.mark.line == problem.line - 1 else 0
+                stop = min(end, len(text)) if last == problem.line - 1 else len(text)
+                text = text[:start] + "*" * (stop - start) + text[stop:]
+        return replace(problem, excerpt=text)
 
     def _locate(self, path: Path, key: bool) -> tuple[Mark, Node]:
         node, mark = self.root, self.root.mark
@@ -233,6 +268,7 @@ class _Builder:
         self.lines = lines
         self.anchors: dict[str, Node | None] = {}
         self.expanded = 0
+        self.count = 0
         self.open: list[tuple[Node, str | None, list[Node]]] = []
 
     def fault(self, mark: Mark, message: str, hint: str = "") -> NoReturn:
@@ -356,6 +392,13 @@ class _Builder:
             self.fault(mark, f"this is nested more than {DEEPEST} levels deep", "")
 
     def place(self, node: Node) -> Node | None:
+        self.count += 1
+        if self.count > MOST_VALUES:
+            self.fault(
+                node.mark,
+                f"the file holds more than {MOST_VALUES} values",
+                "describe a fleet by one entity with each:",
+            )
         if not self.open:
             return node
         self.open[-1][2].append(node)

@@ -35,6 +35,8 @@ _LONGEST = {
 }  # fmt: skip
 TYPES = tuple(_LONGEST)
 """The attribute types that a subject may have, by their short names."""
+PROMPTED = ("C", "ST", "L", "O", "OU", "CN", "emailAddress")
+"""The attributes that openssl's default configuration asks for, each once."""
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*")
 _PRINTABLE_ONLY = {"C", "serialNumber", "dnQualifier"}
 _ASCII_ONLY = {"emailAddress", "DC"}
@@ -62,7 +64,12 @@ def parse_subject(value: object) -> Subject:
         case str():
             return tuple(parse_each(_attribute, (((), pair) for pair in _split(value))))
         case dict():
-            return tuple(parse_each(_attribute, _attributes(value)))
+            subject = tuple(parse_each(_attribute, _attributes(value)))
+            for name in value:
+                if name in _LONG_NAMES and _LONG_NAMES[name] in value:
+                    message = f"{name} and {_LONG_NAMES[name]} are the same attribute"
+                    raise Fault(message, "keep one; a list gives several", (name,), key=True)
+            return subject
     raise Fault(
         "a subject is a mapping or a string",
         "write {C: US, O: Example, CN: Root} or /C=US/O=Example/CN=Root",
@@ -179,9 +186,8 @@ def _attribute(pair: tuple[str, object]) -> tuple[str, str]:
     """Check one attribute against what openssl would refuse later."""
     name, value = _LONG_NAMES.get(pair[0], pair[0]), pair[1]
     if name not in _LONGEST:
-        raise Fault(
-            f"unknown attribute {name!r}", suggestion(name, (*_LONGEST, *_LONG_NAMES)), word=name
-        )
+        hint = suggestion(name, (*_LONGEST, *_LONG_NAMES))
+        raise Fault(f"unknown attribute {name!r}", hint, word=name, key=True)
     if isinstance(value, bool):
         value = str(value).lower()
     if not isinstance(value, str | int) or value == "":
