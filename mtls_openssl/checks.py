@@ -137,14 +137,10 @@ def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
     for about, answer in answers.items():
         if not answer.ok and about != "chain" and not about.startswith("names"):
             found.setdefault("trouble", complaint(answer))
-    text = answers.get("text")
-    if text and text.ok:
-        found |= _READERS.get(artifact.kind, _nothing)(text)
-        if artifact.kind == "certificate":
-            names = [expectation.name for expectation in artifact.expectations]
-            found |= extensions.held(names, text.text)
-        if pem := pem_blocks(text.text, "PUBLIC KEY"):
-            found["public-key-pem"] = pem[0]
+    if text := answers.get("text"):
+        found |= _text(artifact, text)
+    if found.get("signature") == "bad":
+        found.pop("trouble", None)  # the request is read, and the fault is told
     if chain := answers.get("chain"):
         found |= _chain(chain, artifact)
     if artifact.names:
@@ -152,12 +148,29 @@ def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
         wrong = [complaint(answer) for answer in asked if not answer.ok]
         found["names"] = wrong[0] if wrong else "all match"
     if bundled := answers.get("bundled-certificate"):
-        found["bundled"] = "\n".join(pem_blocks(bundled.text, "CERTIFICATE"))
-        above = answers.get("bundled-chain", bundled)
-        found["bundled-chain"] = "\n".join(pem_blocks(above.text, "CERTIFICATE"))
-        if bundled.ok:
-            found["opens"] = "with its password"
+        found |= _bundle(bundled, answers.get("bundled-chain", bundled))
     return found
+
+
+def _text(artifact: Artifact, text: Answer) -> dict[str, str]:
+    if not text.ok:
+        broken = "verify failure" in text.text + text.complaint
+        return {"signature": "bad"} if broken else {}
+    found = _READERS.get(artifact.kind, _nothing)(text)
+    if artifact.kind == "certificate":
+        names = [expectation.name for expectation in artifact.expectations]
+        found |= extensions.held(names, text.text)
+    if pem := pem_blocks(text.text, "PUBLIC KEY"):
+        found["public-key-pem"] = pem[0]
+    return found
+
+
+def _bundle(own: Answer, above: Answer) -> dict[str, str]:
+    found = {
+        "bundled": "\n".join(pem_blocks(own.text, "CERTIFICATE")),
+        "bundled-chain": "\n".join(pem_blocks(above.text, "CERTIFICATE")),
+    }
+    return found | ({"opens": "with its password"} if own.ok else {})
 
 
 def judge(artifact: Artifact, found: Mapping[str, str]) -> tuple[Verdict, ...]:
@@ -239,10 +252,11 @@ def _algorithm(text: str) -> str:
 
 
 def _request(answer: Answer) -> dict[str, str]:
-    said = answer.text + answer.complaint
+    said = f"{answer.text}\n{answer.complaint}"
+    good = re.search(r"^(Certificate request self-signature )?verify OK$", said, re.MULTILINE)
     return {
         "subject": _name(answer.text, "subject"),
-        "signature": "good" if "verify OK" in said else "bad",
+        "signature": "good" if good else "bad",
     }
 
 

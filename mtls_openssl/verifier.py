@@ -50,16 +50,17 @@ class Verifier:
         """Find out about one file; a file that is not there fails everything."""
         path = self.runner.directory / artifact.path
         asked: list[tuple[Question, Outcome]] = []
+        seen: dict[str, str] = {}
         if path.is_symlink() or not path.is_file():
             link = path.is_symlink()
             found = {"trouble": "it is a symbolic link" if link else "there is no such file"}
         else:
-            found = self._on_disk(artifact, path)
-            found |= self._told(artifact, found, asked)
+            seen = self._on_disk(artifact, path)
+            found = seen | self._told(artifact, seen, asked)
         verdicts = checks.judge(artifact, found)
         if trouble := found.get("trouble"):
             readable = Verdict("readable", artifact.path, False, trouble)
-            verdicts = (readable, *(verdict for verdict in verdicts if verdict.ok))
+            verdicts = (readable, *(v for v in verdicts if v.ok or v.name in seen))
         return Report(artifact, found, verdicts, tuple(asked))
 
     def look_at(self, artifacts: Iterable[Artifact]) -> tuple[Report, ...]:

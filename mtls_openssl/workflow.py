@@ -117,11 +117,12 @@ def _template(value: object) -> Template:
 def _lines(value: object) -> tuple[Template, ...]:
     if not isinstance(value, str):
         raise Fault("a file's text is one text", "write it as a block after |")
-    return tuple(template.parse(line) for line in value.splitlines())
+    return tuple(template.parse(line) for line in value.removesuffix("\n").split("\n"))
 
 
 _TemplateField: TypeAlias = Annotated[Template, *parsed(_template, {"type": "string"})]
 _LinesField: TypeAlias = Annotated[tuple[Template, ...], *parsed(_lines, {"type": "string"})]
+_Line: TypeAlias = Annotated[str, *text("title")]
 _Text: TypeAlias = Annotated[str, *text("text", r"(?s).+")]
 
 
@@ -130,9 +131,9 @@ class _Model(BaseModel):
 
 
 class _Step(_Model):
-    title: _Text
+    title: _Line
     id: Annotated[str, *text("id", r"[a-z][a-z0-9-]*", "use small letters, digits and -")] = ""
-    number: _Text = ""
+    number: Annotated[str, *text("number")] = ""
     explain: _Text = ""
     run: _TemplateField | None = None
     write: _LinesField = ()
@@ -153,7 +154,7 @@ class _Erratum(_Model):
 
 
 class _File(_Model):
-    title: _Text
+    title: _Line
     source: _Text = ""
     strict: bool = False
     defaults: dict[str, Options] = {}

@@ -56,7 +56,7 @@ def _wanted(answer: Answer) -> str:
 
 
 def _here_document(file: WrittenFile) -> Iterator[str]:
-    lines = file.text.splitlines()
+    lines = file.text.removesuffix("\n").split("\n")
     end = "EOF"
     while end in lines:
         end += "_"
