@@ -1,0 +1,96 @@
+# Mutual TLS, as of today (modern), for OpenSSL 3.5.0
+umask 077
+unset OPENSSL_CONF
+
+{
+# 1.1 root: Generate the key
+# asks for the pass phrase of root.key, twice
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -out root.key
+
+# 1.2 root: Request a certificate
+# asks for the pass phrase of root.key
+openssl req -new -utf8 -key root.key -subj '/O=Example/CN=Example Root' -out root.csr
+
+# 1.3 root: Say what the CA may do
+cat > root.ext <<'EOF'
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+EOF
+
+# 1.4 root: Sign it with its own key
+# asks for the pass phrase of root.key
+openssl x509 -req -in root.csr -signkey root.key -days 3650 -extfile root.ext -out root.pem
+
+# 2.1 issuing: Generate the key
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out issuing.key
+
+# 2.2 issuing: Request a certificate
+openssl req -new -utf8 -key issuing.key -subj '/O=Example/CN=Example Issuing CA' -out issuing.csr
+
+# 2.3 issuing: Say what the CA may do
+cat > issuing.ext <<'EOF'
+basicConstraints = critical,CA:TRUE,pathlen:0
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+EOF
+
+# 2.4 issuing: The issuer signs
+# asks for the pass phrase of root.key
+openssl x509 -req -in issuing.csr -CA root.pem -CAkey root.key -days 1825 -extfile issuing.ext -out issuing.pem
+
+# 2.5 issuing: The certificate, then its issuing CAs
+cat issuing.pem > issuing.chain.pem
+
+# 3.1 api.example.com: Generate the key
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out api.example.com.key
+
+# 3.2 api.example.com: Request a certificate
+openssl req -new -utf8 -key api.example.com.key -subj /O=Example/CN=api.example.com -out api.example.com.csr
+
+# 3.3 api.example.com: Say what it is for
+cat > api.example.com.ext <<'EOF'
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = DNS:api.example.com,DNS:localhost,IP:127.0.0.1
+EOF
+
+# 3.4 api.example.com: The issuer signs
+openssl x509 -req -in api.example.com.csr -CA issuing.pem -CAkey issuing.key -days 365 -extfile api.example.com.ext -out api.example.com.pem
+
+# 3.5 api.example.com: The certificate, then its issuing CAs
+cat api.example.com.pem issuing.chain.pem > api.example.com.chain.pem
+
+# 4.1 alice: Generate the key
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out alice.key
+
+# 4.2 alice: Request a certificate
+openssl req -new -utf8 -key alice.key -subj /O=Example/CN=alice -out alice.csr
+
+# 4.3 alice: Say what it is for
+cat > alice.ext <<'EOF'
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = email:alice@example.com
+EOF
+
+# 4.4 alice: The issuer signs
+openssl x509 -req -in alice.csr -CA issuing.pem -CAkey issuing.key -days 365 -extfile alice.ext -out alice.pem
+
+# 4.5 alice: The certificate, then its issuing CAs
+cat alice.pem issuing.chain.pem > alice.chain.pem
+
+# 4.6 alice: Bundle for import
+# asks for the export password of alice.p12, twice
+openssl pkcs12 -export -in alice.pem -inkey alice.key -certfile issuing.chain.pem -name alice -out alice.p12
+
+# 5.1 Every CA that a peer may trust
+cat root.pem issuing.pem > trust.pem
+} </dev/tty
