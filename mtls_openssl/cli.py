@@ -24,6 +24,7 @@ from mtls_openssl.errors import BadInput, CheckFailed, Failure, Interrupted
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from mtls_openssl.currency import Wishes
     from mtls_openssl.plan import Plan
     from mtls_openssl.runner import Event
     from mtls_openssl.session import Session
@@ -190,6 +191,20 @@ def _duration(text: str, option: str) -> "timedelta":
     return timedelta(**{unit: int(match[1])})
 
 
+def _wishes(
+    session: "Session", rekey: list[str] | None, replace: list[str] | None, renew_within: str
+) -> "Wishes":
+    """Gather what the person asked for beyond what is due; raises BadInput."""
+    from mtls_openssl.currency import Wishes
+
+    wishes = Wishes(
+        frozenset(rekey or ()), frozenset(replace or ()), _duration(renew_within, "--renew-within")
+    )
+    session.check_names("--rekey", wishes.rekey)
+    session.check_names("--replace", wishes.replace)
+    return wishes
+
+
 def _version(show: bool) -> None:
     if show:
         sys.stdout.write(f"mtls-openssl {__version__}\n")
@@ -240,19 +255,12 @@ def apply(
     """Run every step that is not current, verify each, and tell what was made."""
     with _boundary("apply", output_format, quiet) as output:
         from mtls_openssl import runner
-        from mtls_openssl.currency import Wishes
         from mtls_openssl.journal import Journal
         from mtls_openssl.render import envelope, script
         from mtls_openssl.session import open_session
 
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
-        wishes = Wishes(
-            frozenset(rekey or ()),
-            frozenset(replace or ()),
-            _duration(renew_within, "--renew-within"),
-        )
-        session.check_names("--rekey", wishes.rekey)
-        session.check_names("--replace", wishes.replace)
+        wishes = _wishes(session, rekey, replace, renew_within)
         if dry_run:
             decisions = runner.look(session.plan, Journal(session.directory).load(), wishes)
             output.steps += map(envelope.decision, decisions)
@@ -262,7 +270,7 @@ def apply(
 
 
 def _apply(
-    session: "Session", wishes: Any, jobs: int, output: Output, *, wait: bool, verbose: bool
+    session: "Session", wishes: "Wishes", jobs: int, output: Output, *, wait: bool, verbose: bool
 ) -> None:
     """Apply with the lock held, showing each step as it goes."""
     import time
@@ -377,19 +385,12 @@ def plan(
         from rich.console import Console
 
         from mtls_openssl import runner
-        from mtls_openssl.currency import Wishes
         from mtls_openssl.journal import Journal
         from mtls_openssl.render import envelope, tree
         from mtls_openssl.session import open_session
 
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
-        wishes = Wishes(
-            frozenset(rekey or ()),
-            frozenset(replace or ()),
-            _duration(renew_within, "--renew-within"),
-        )
-        session.check_names("--rekey", wishes.rekey)
-        session.check_names("--replace", wishes.replace)
+        wishes = _wishes(session, rekey, replace, renew_within)
         decisions = runner.look(session.plan, Journal(session.directory).load(), wishes)
         output.steps += map(envelope.decision, decisions)
         if output_format is Format.text:

@@ -385,3 +385,15 @@ def test_a_chain_is_asked_for_with_all_that_is_between_and_as_strictly_as_the_wo
     )
     _, itself = checks.questions(CASES["certificate-ca"])
     assert " ".join(itself.argv) == "openssl verify -check_ss_sig -CAfile ca.pem ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        ("key", "openssl pkey -in x -pubout -text_pub"),
+        ("request", "openssl req -in x -noout -pubkey"),
+        ("certificate", "openssl x509 -in x -noout -pubkey"),
+    ],
+)
+def test_a_public_key_alone_is_asked_for_by_the_kind_of_file(kind: str, command: str) -> None:
+    assert " ".join(checks.public_key_question("x", None, kind).argv) == command

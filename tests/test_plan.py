@@ -12,12 +12,14 @@ from typing import Any, NoReturn
 import pytest
 
 from mtls_openssl import plan, version, workflow
+from mtls_openssl.artifact import without_errata
 from mtls_openssl.plan import Plan
 from mtls_openssl.secret import Env, Generate, Prompt
 from mtls_openssl.starters import starter
 from mtls_openssl.step import WrittenFile
 from tests.conftest import PROMPTING, SMALL
 from tests.planning import (
+    DATA,
     OPENSSL_3,
     OPENSSL_35,
     attempted,
@@ -646,6 +648,178 @@ def test_openssl_reads_back_what_was_meant(run_openssl: Callable[..., str], tmp_
     run_openssl("req", "-new", "-key", "k", "-subj", "/CN=x", "-out", "r")
     run_openssl("x509", "-req", "-in", "r", "-signkey", "k", "-extfile", "ca.ext", "-out", "c")
     assert f"                {value}\n" in run_openssl("x509", "-in", "c", "-noout", "-text")
+
+
+def test_a_key_made_on_the_way_is_a_key_too() -> None:
+    """What -keyout names, and what a layout calls key, is never overwritten."""
+    request = "req -newkey rsa:{bits} -keyout {ext} -out {name}.csr"
+    made = planned(RECIPE, FLOW.replace("genrsa -out {key} {bits}", request).replace(
+        "pkey -noout -in {key}", "pkey -in {ext} -out {key}"))  # fmt: skip
+    assert [step.keys for step in made.steps] == [("ca.ext",), ("ca.key",)]
+    assert made.steps[0].writes == ("ca.ext", "ca.csr")
+
+
+def test_what_is_made_once_for_all_is_expected_too() -> None:
+    flow = (
+        FLOW
+        + """\
+  recipe:
+    - {title: Joined, run: "cat {authorities.key} {authorities.key} > all.txt"}
+    - {title: Written, to: note.txt, write: "x"}
+    - {title: Made, run: "openssl version > version.txt"}
+"""
+    )
+    steps = [step for step in planned(RECIPE, flow).steps if not step.entity]
+    assert [step.id for step in steps] == ["recipe.joined", "recipe.written", "recipe.made"]
+    expected = [
+        (artifact.kind, artifact.path, [item.name for item in artifact.expectations])
+        for step in steps
+        for artifact in step.artifacts
+    ]
+    assert expected == [
+        ("file", "all.txt", ["parts"]),
+        ("text", "note.txt", ["content"]),
+        ("file", "version.txt", ["content"]),
+    ]
+
+
+def test_an_erratum_mends_what_is_done_once_too() -> None:
+    flow = (
+        FLOW
+        + """\
+  recipe: [{title: Version, run: "openssl version -a > version.txt"}]
+errata:
+  - {step: recipe.version, openssl: ">=3.2", add: -b, why: It says too little.}
+"""
+    )
+    [*_, step] = planned(RECIPE, flow, printed=OPENSSL_35).steps
+    assert step.erratum is not None
+    assert "-b" in step.argv
+
+
+def test_a_file_of_which_no_line_is_left_is_not_written() -> None:
+    lines = '    - {title: E, to: "{ext}", write: "[a = {serial}]\\n[b = {crl_url}]"}\n'
+    assert [step.id for step in planned(RECIPE, FLOW + lines).steps] == ["ca.key", "ca.look"]
+    recipe = RECIPE.replace("ca:", "ca: {serial: 7}")
+    [*_, step] = planned(recipe, FLOW + lines).steps
+    assert step.files == (WrittenFile("ca.ext", "a = 7\n"),)
+
+
+def test_an_empty_line_of_the_workflows_stays() -> None:
+    lines = '    - {title: E, to: "{ext}", write: "a\\n\\n[b = {serial}]\\nc"}\n'
+    [*_, step] = planned(RECIPE, FLOW + lines).steps
+    assert step.files == (WrittenFile("ca.ext", "a\n\nc\n"),)
+
+
+def test_what_a_step_is_includes_what_was_typed_and_written() -> None:
+    """The journal compares it: a subject that is asked for stands in no command."""
+    before = planned(PROMPTING)
+    after = planned(PROMPTING.replace("CN: Example CA", "CN: Other CA"))
+    changed = [
+        step.id
+        for step, other in zip(before.steps, after.steps, strict=True)
+        if step.identity != other.identity
+    ]
+    assert changed == ["ca.certificate"]
+    assert before.step("ca.certificate").argv == after.step("ca.certificate").argv
+
+
+def test_a_self_signed_certificate_without_a_request_has_its_keys_public_key() -> None:
+    [direct] = planned(PROMPTING).step("ca.certificate").artifacts
+    assert direct.same_key_as == "ca/ca.key"
+    assert direct.key_need is not None
+    [requested] = (
+        planned(SMALL.replace("{CN: Root}", "{CN: Root}, passphrase: {env: X}"))
+        .step("ca.certificate")
+        .artifacts
+    )
+    assert (requested.same_key_as, requested.key_need) == ("ca.csr", None)
+
+
+def test_an_erratums_extensions_are_asked_only_of_what_it_made() -> None:
+    """A CA made before, without them, stays right (DESIGN 7.2)."""
+    made = planned(SMALL, printed=OPENSSL_35).step("ca.certificate")
+    [certificate] = [item for item in made.artifacts if item.kind == "certificate"]
+    names = [item.name for item in certificate.expectations]
+    erratums = ["basicConstraints", "keyUsage", "subjectKeyIdentifier"]
+    assert names[-3:] == erratums
+    plain = without_errata(certificate)
+    assert [item.name for item in plain.expectations] == names[:-3]
+
+
+NAMED = """\
+workflow: modern.sketch.yaml
+defaults: {key: ec:P-256}
+authorities:
+  ca:
+servers:
+  server: {names: [a.example.com, alice@example.com, 127.0.0.1]}
+clients:
+  client: {names: [b.example.com]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "names"),
+    [(OPENSSL_3, ("DNS:a.example.com", "IP:127.0.0.1")), (LIBRESSL, ())],
+)
+def test_a_servers_hosts_and_addresses_are_asked_for_as_a_peer_would(
+    printed: str, names: tuple[str, ...]
+) -> None:
+    """Where verify can: LibreSSL's knows no -verify_hostname. Nobody connects to a client."""
+    made = planned(NAMED, (DATA / "modern.sketch.yaml").read_text(), printed=printed)
+    found = {
+        artifact.path: artifact.names
+        for step in made.steps
+        for artifact in step.artifacts
+        if artifact.kind == "certificate"
+    }
+    assert found == {"ca.pem": (), "server.pem": names, "client.pem": ()}
+
+
+@pytest.mark.parametrize(
+    ("authority", "server", "fault"),
+    [
+        ("{key: ed25519}", "{digest: sha256}",
+         "6, sha256: a digest has no place where ED25519 signs | leave it out"),
+        ("{key: ed25519, digest: sha256}", "",
+         "4, sha256: a digest has no place where ED25519 signs | leave it out"),
+        ("", "{key: ed25519, digest: sha256}",
+         "6, sha256: a digest has no place where ED25519 signs | leave it out"),
+    ],
+)  # fmt: skip
+def test_a_digest_has_no_place_with_keys_that_have_their_own(
+    authority: str, server: str, fault: str
+) -> None:
+    """RFC 8410: Ed25519 hashes for itself; openssl 1.1.1 fails, later ones ignore the option."""
+    text = f"""\
+workflow: modern.sketch.yaml
+defaults: {{key: ec:P-256}}
+authorities:
+  ca: {authority}
+servers:
+  server: {server}
+"""
+    assert told(refusal(planned, text, (DATA / "modern.sketch.yaml").read_text())) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("-in ghost.key", "ca.look reads ghost.key, which no step makes"),
+        ("-in {ext}", "ca.look reads ca.ext, which no step makes"),
+    ],
+)
+def test_a_file_that_no_step_makes_is_told_before_anything_runs(command: str, message: str) -> None:
+    [problem] = refusal(planned, RECIPE, FLOW.replace("-in {key}", command))
+    assert problem.message == message
+    assert problem.hint == "look at the workflow's steps"
+
+
+def test_an_option_without_its_value_is_told() -> None:
+    """`-in` at a command's end names no file at all."""
+    [problem] = refusal(planned, RECIPE, FLOW.replace("-in {key}", "-in"))
+    assert (problem.file, problem.line) == ("mine.yaml", 8)
 
 
 def test_the_same_recipe_makes_the_same_plan() -> None:
