@@ -174,10 +174,15 @@ def _bundle(own: Answer, above: Answer) -> dict[str, str]:
 
 
 def judge(artifact: Artifact, found: Mapping[str, str]) -> tuple[Verdict, ...]:
-    """Hold what was found against what is expected."""
+    """Hold what was found against what is expected.
+
+    From OpenSSL 3.5 on, a request whose signature is broken tells nothing else of itself.
+    """
+    shut = found.get("signature") == "bad" and "subject" not in found
     return tuple(
         _verdict(artifact, expectation, found.get(expectation.name))
         for expectation in artifact.expectations
+        if expectation.name == "signature" or not shut
     )
 
 
