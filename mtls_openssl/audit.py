@@ -1,10 +1,12 @@
 """All that is on disk, held against the recipe: what `verify` does."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from mtls_openssl import checks
-from mtls_openssl.artifact import without_errata
+from mtls_openssl.artifact import Artifact, without_errata
 from mtls_openssl.checks import Verdict
 from mtls_openssl.plan import Plan
 from mtls_openssl.step import Step
@@ -14,19 +16,14 @@ Checked: TypeAlias = list[tuple[Step, tuple[Verdict, ...]]]
 
 
 def audit(
-    plan: Plan, verifier: Verifier, expires_within: timedelta | None = None
+    plan: Plan, verifier: Verifier, expires_within: timedelta | None = None, jobs: int = 1
 ) -> tuple[Checked, list[Report]]:
     """Look at every file of the plan; give the steps that make one, their verdicts, all reports."""
-    last = {path: step.id for step in plan.steps for path in step.writes}
+    seen = _looked_at(plan, verifier, jobs)
     checked: Checked = []
-    seen: list[Report] = []
     certificates: list[tuple[str, dict[str, str]]] = []
     for step in plan.steps:
-        wanted = [a for a in step.artifacts if a.kind == "mode" or last.get(a.path) == step.id]
-        # A file that only a command's erratum needs has done its work once the command ran.
-        wanted = [a for a in wanted if not (step.argv and a.kind == "text")]
-        reports = verifier.look_at(map(without_errata, wanted))
-        seen += reports
+        reports = seen.get(step.id, ())
         verdicts = [verdict for report in reports for verdict in report.verdicts]
         for report in reports:
             if report.artifact.kind == "certificate" and "serial" in report.facts:
@@ -34,7 +31,32 @@ def audit(
                 verdicts += _expiry(report, expires_within)
         if verdicts:
             checked.append((step, tuple(verdicts)))
-    return _with_duplicates(checked, checks.duplicates(certificates)), seen
+    reports_in_order = [report for step in plan.steps for report in seen.get(step.id, ())]
+    return _with_duplicates(checked, checks.duplicates(certificates)), reports_in_order
+
+
+def _looked_at(plan: Plan, verifier: Verifier, jobs: int) -> dict[str, tuple[Report, ...]]:
+    """Look at what each step made, an entity's files by one worker, several entities at a time."""
+    last = {path: step.id for step in plan.steps for path in step.writes}
+    groups: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        groups.setdefault(step.entity, []).append(step)
+
+    def look(steps: list[Step]) -> dict[str, tuple[Report, ...]]:
+        return {step.id: verifier.look_at(_lasting(step, last)) for step in steps}
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        found = pool.map(look, groups.values())
+        return {name: reports for part in found for name, reports in part.items()}
+
+
+def _lasting(step: Step, last: dict[str, str]) -> Iterator[Artifact]:
+    """Give what a step made that no later one made anew."""
+    for artifact in step.artifacts:
+        # A file that only a command's erratum needs has done its work once the command ran.
+        served = step.argv and artifact.kind == "text"
+        if not served and (artifact.kind == "mode" or last.get(artifact.path) == step.id):
+            yield without_errata(artifact)
 
 
 def _expiry(report: Report, within: timedelta | None) -> list[Verdict]:

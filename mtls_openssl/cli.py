@@ -66,6 +66,18 @@ Openssl = Annotated[
     ),
 ]
 OutputFormat = Annotated[Format, typer.Option("--format", help="How results are printed.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        max=256,
+        metavar="N",
+        help="How many commands at a time; default: the processors there are.",
+        show_default=False,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show every command and openssl's own output.")
@@ -228,18 +240,7 @@ def apply(
         typer.Option("--dry-run", "-n", help="Print the commands that would run; run nothing."),
     ] = False,
     directory: Directory = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            "-j",
-            min=1,
-            max=256,
-            metavar="N",
-            help="How many at a time; default: the processors.",
-            show_default=False,
-        ),
-    ] = None,
+    jobs: Jobs = None,
     rekey: Rekey = None,
     replace: Replace = None,
     renew_within: RenewWithin = "30d",
@@ -275,7 +276,7 @@ def _apply(
     """Apply with the lock held, showing each step as it goes."""
     import time
 
-    from mtls_openssl import journal, lock, process, runner
+    from mtls_openssl import journal, lock, outcome, process, runner
     from mtls_openssl.render import report
     from mtls_openssl.verifier import Verifier
     from mtls_openssl.worker import Worker
@@ -300,9 +301,9 @@ def _apply(
                     events.setdefault(event.step.id, event)
         finally:
             view.stop()
-            output.steps += _steps(session, events)
-        _conclude(session, events)
-        expiries = _expiries(session, written)
+            output.steps += outcome.steps(session.plan, events)
+        outcome.conclude(session.plan, events)
+        expiries = outcome.expiries(session.plan, written)
         shown = session.shown
         output.say(
             report.made(
@@ -332,44 +333,11 @@ def _view(plan: "Plan", output: Output, *, verbose: bool) -> _View:
     return Lines(output.say, plan, verbose=verbose)
 
 
-def _steps(session: "Session", events: "dict[str, Event]") -> list[dict[str, Any]]:
-    from mtls_openssl.render import envelope
-
-    return [
-        envelope.event(events[step.id])
-        if step.id in events
-        else envelope.not_run(step, "stopped before it")
-        for step in session.plan.steps
-    ]
-
-
-def _conclude(session: "Session", events: "dict[str, Event]") -> None:
-    """Raise the first failure in the plan's order; say what was let pass under --verbatim."""
-    ordered = [events[step.id] for step in session.plan.steps if step.id in events]
-    if error := next((event.error for event in ordered if event.error), None):
-        raise error
-    if let_pass := [check for event in ordered for check in event.let_pass]:
-        erratum = next(step.erratum for step in session.plan.steps if step.erratum)
-        raise CheckFailed(
-            f"the document as it stands does not work with {session.plan.version}:"
-            f" these checks failed: {', '.join(let_pass)}",
-            f"{erratum.why} Without --verbatim, the erratum mends it.",
-        )
-
-
-def _expiries(session: "Session", journal: Any) -> dict[str, str]:
-    return {
-        path: record.facts["not-after"]
-        for step in session.plan.steps
-        if (record := journal.done.get(step.id)) and "not-after" in record.facts
-        for path in step.writes
-    }
-
-
 @app.command()
 def plan(
     recipe: Recipe,
     directory: Directory = None,
+    jobs: Jobs = None,
     rekey: Rekey = None,
     replace: Replace = None,
     renew_within: RenewWithin = "30d",
@@ -380,7 +348,7 @@ def plan(
     verbose: Verbose = False,
 ) -> None:
     """Show every entity and step as a tree: what would run, and why."""
-    del verbose
+    del jobs, verbose  # common options: a plan runs nothing
     with _boundary("plan", output_format, quiet) as output:
         from rich.console import Console
 
@@ -405,6 +373,7 @@ def plan(
 def verify(
     recipe: Recipe,
     directory: Directory = None,
+    jobs: Jobs = None,
     expires_within: Annotated[
         str | None,
         typer.Option(
@@ -437,7 +406,8 @@ def verify(
         vault = session.vault()
         fetch_secrets(session.plan, vault, session.plan.steps)
         verifier = Verifier(process.Runner(session.binary, session.directory), vault)
-        checked, reports = audit.audit(session.plan, verifier, within)
+        count = jobs or os.cpu_count() or 1
+        checked, reports = audit.audit(session.plan, verifier, within, count)
         if verbose:
             output.say("".join(map(report.asked, reports)))
         output.steps += [envelope.verified(step, verdicts) for step, verdicts in checked]

@@ -57,6 +57,8 @@ class Journal:
     """Every serial number ever issued: (the issuing authority's name, decimal)."""
     intents: set[tuple[str, str]] = field(default_factory=set)
     """("rekey" or "replace", entity) that was asked for and is not finished."""
+    prints: dict[str, Print] = field(default_factory=dict)
+    """The last print of every file that a step made."""
     _descriptor: int = -1
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -126,12 +128,6 @@ class Journal:
         """Note that a step failed and left nothing behind."""
         self._add({"failed": step})
 
-    def known(self) -> dict[str, Print]:
-        """Give the last print of every file."""
-        return {
-            path: seen for record in self.done.values() for path, seen in record.outputs.items()
-        }
-
     def _add(self, entry: dict[str, Any]) -> None:
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         with self._guard:
@@ -175,6 +171,7 @@ class Journal:
             facts,
             tuple(entry["let_pass"]),
         )
+        self.prints.update(self.done[step].outputs)
         self.intents -= {(kind, entity) for kind, entity in entry["settles"]}
         if "serial" in facts:
             self.issued.add((facts["issuer-name"], facts["serial"]))

@@ -57,7 +57,7 @@ Unit: TypeAlias = tuple[Decision, ...]
 
 def look(plan: Plan, journal: Journal, wishes: Wishes) -> tuple[Decision, ...]:
     """Decide which steps are due, with a fresh look at the disk."""
-    disk = Disk(journal.directory, journal.known())
+    disk = Disk(journal.directory, journal.prints)
     return currency.decide(plan, journal, disk, wishes, datetime.now(UTC))
 
 

@@ -47,6 +47,9 @@ class Worker:
     _states: dict[str, threading.Lock] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        self._issuers = {m.name: (m.issuer or m).name for m in self.plan.members}
+
     def do(self, step: Step) -> Result:
         """Do a step and verify it; whatever fails leaves the directory as it was.
 
@@ -55,25 +58,25 @@ class Worker:
             CheckFailed: what it made is not what the recipe asks for.
             MachineFault: the disk is full, or not writable.
         """
-        with self._holding(step.state):
-            moved = self._aside(step)
-            self.journal.begin(step.id, moved)
-            try:
-                for path, kept in moved.items():
-                    self.move(path, kept)
+        moved = self._aside(step)
+        self.journal.begin(step.id, moved)
+        try:
+            for path, kept in moved.items():
+                self.move(path, kept)
+            with self._holding(step.state):
                 outcome = self._run(step)
-                reports = self.verifier.look_at(step.artifacts)
-                let_pass = self._judged(reports)
-                self.record(step, reports, let_pass)
-            except (Failure, OSError, Fault) as error:
-                full = _full(self.directory)
-                self._undo(step, moved)
-                raise _named(error, self.directory, step, full=full) from None
+            reports = self.verifier.look_at(step.artifacts)
+            let_pass = self._judged(reports)
+            self.record(step, reports, let_pass)
+        except (Failure, OSError, Fault) as error:
+            full = _full(self.directory)
+            self._undo(step, moved)
+            raise _named(error, self.directory, step, full=full) from None
         return Result(outcome, reports, let_pass)
 
     def record(self, step: Step, reports: Sequence[Report], let_pass: tuple[str, ...] = ()) -> None:
         """Write into the journal that a step is done."""
-        disk = Disk(self.directory, self.journal.known())
+        disk = Disk(self.directory, self.journal.prints)
         prints = {path: disk.look(path) for path in (*step.reads, *step.writes)}
         facts: dict[str, str] = {}
         settles = [("rekey", step.entity)] if step.keys else []
@@ -93,8 +96,7 @@ class Worker:
 
     def issuer(self, step: Step) -> str:
         """Give the name of the authority that signs in a step."""
-        member = next((m for m in self.plan.members if m.name == step.entity), None)
-        return (member.issuer or member).name if member else ""
+        return self._issuers.get(step.entity, "")
 
     def move(self, path: str, kept: str) -> None:
         """Move a file away, where it is kept."""

@@ -17,7 +17,7 @@ ORDER = """
     template version workflow member hierarchy extensions artifact step filler review plan
     checks process verifier journal lock currency worker audit refusals runner session starters
     render.text render.problem render.script render.envelope render.tree render.report
-    render.lines render.progress
+    render.lines render.progress outcome
     cli __main__
 """.split()
 """Each module imports only from those before it."""

@@ -41,7 +41,7 @@ def test_what_is_written_is_read_back(directory: Path) -> None:
     assert read.begun == {"b": {"c": "d"}}
     assert read.intents == {("replace", "ca")}
     assert read.issued == {("ca", "17")}
-    assert read.known() == {"out": Print("b", 4, 5, 6)}
+    assert read.prints == {"out": Print("b", 4, 5, 6)}
 
 
 def test_a_serial_stays_issued_when_its_step_is_done_again(directory: Path) -> None:

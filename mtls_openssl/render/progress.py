@@ -18,6 +18,7 @@ class Bar:
         self.progress = Progress(*columns, console=console, transient=True)
         self.task = self.progress.add_task("", total=len(plan.steps))
         self.running: dict[str, str] = {}
+        self.ended: set[str] = set()
 
     def show(self, event: Event) -> None:
         """Take the next event; until the first step begins, the person may be asked things."""
@@ -27,7 +28,8 @@ class Bar:
             self.running[step.id] = visible(f"{step.number} {step.title}")
         else:
             self.running.pop(step.id, None)
-            self.progress.advance(self.task)
+            self.ended.add(step.id)
+            self.progress.update(self.task, completed=len(self.ended))
         now = next(iter(self.running.values()), "")
         self.progress.update(self.task, description=now[:40])
 
