@@ -90,11 +90,11 @@ class Filler:
             self.dropped[member.name if member else "", part.id] = (part, missing)
             return None
         answers = tuple(a for ask in part.asks if member for a in _answer(ask, member, part))
-        erratum = self.errata.get((str(part.path[1]), part.id)) if member else None
+        erratum = self.errata.get((str(part.path[1]), part.id))
         identity = (*argv, *_identity(answers, files))
         if erratum and not self.verbatim:
             files += _written(erratum.to, erratum.write, values) or ()
-            argv += (erratum.add.words(values) if erratum.add else ()) or ()
+            argv = _with_words(argv, (erratum.add.words(values) if erratum.add else ()) or ())
         if not argv:
             self.texts |= {file.path: file.text for file in files}
         entity = member.name if member else ""
@@ -186,13 +186,19 @@ class Filler:
         return artifact.with_names(made, names or ())
 
 
+def _with_words(argv: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Add words at a command's end, which is before its redirection."""
+    words, _, _ = template.split_redirect(argv)
+    return (*words, *more, *argv[len(words) :])
+
+
 def _check_redirect(run: Template, argv: tuple[str, ...]) -> None:
     """Refuse a value that would stand where a workflow's own > does; raises Fault."""
+    if not template.split_redirect(argv)[1]:
+        return
     own = run.words(dict.fromkeys(run.names(), "x")) or ()
-    if template.split_redirect(argv)[1] and not template.split_redirect(own)[1]:
-        raise Fault(
-            f"the value {argv[-2]!r} cannot stand before the last word", "quote it otherwise"
-        )
+    if not template.split_redirect(own)[1]:
+        raise Fault(f"the value {argv[-2]!r} cannot stand before the last word")
 
 
 def _unique(*groups: Iterator[str] | tuple[str, ...]) -> tuple[str, ...]:

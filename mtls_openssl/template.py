@@ -7,6 +7,7 @@ a second word. What a command reads and writes follows from its own words (`-in`
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 from mtls_openssl.errors import Fault
@@ -184,8 +185,12 @@ def _pieces(
             case Group() if _kept(part, values):
                 yield from _pieces(part.parts, values)
             case Text(text):
-                for piece in re.findall(r"\s+|\S+", text):
-                    yield None if piece.isspace() else piece
+                yield from _spaced(text)
+
+
+@cache
+def _spaced(text: str) -> tuple[str | None, ...]:
+    return tuple(None if p.isspace() else p for p in re.findall(r"\s+|\S+", text))
 
 
 def _texts(
@@ -358,6 +363,8 @@ def _openssl(command: str, rest: list[str]) -> Effects:
         option, joined, value = re.sub("^--", "-", rest[position]).partition("=")
         if not joined and position + 1 < len(rest):
             value = rest[position + 1]
+        if option in READING | WRITING and not value:
+            raise Fault(f"{option} has no value", "name a file after it", word=rest[position])
         if option in READING:
             reads.append(value)
         elif option in WRITING:
