@@ -121,14 +121,21 @@ class Filler:
             if part.run:
                 _check_redirect(part.run, step.argv)
                 found = template.effects(step.argv)
-            touched = {*found.writes, *found.modes, *found.folders, *(f.path for f in step.files)}
+            touched = {
+                *found.writes,
+                *found.state,
+                *found.modes,
+                *found.folders,
+                *(f.path for f in step.files),
+            }
             for path in touched - set(member.files.values() if member else ()):
                 check_inside(path)
         except Fault as fault:
             self.problems.append(self.workflow.document.fault((*part.path, "run"), fault))
             return None
         more_reads, more_writes = (_paths(paths, values) for paths in (part.reads, part.writes))
-        state = tuple(path for path in more_writes if path in more_reads)
+        more_state = (path for path in more_writes if path in more_reads)
+        state = _unique(found.state, more_state)
         own = tuple(file.path for file in step.files)
         writes = _unique(own, found.writes, (path for path in more_writes if path not in state))
         reads = _unique(found.reads, (path for path in more_reads if path not in state))

@@ -48,6 +48,7 @@ def build(recipe: Recipe, workflow: Workflow, version: Version, *, verbatim: boo
     filler = Filler(workflow, version, members, verbatim=verbatim)
     steps = filler.steps()
     problems = [*review.layout_problems(recipe, workflow, members), *filler.problems]
+    problems += review.state_problems(recipe, members, steps)
     problems += review.entity_problems(recipe, members, version)
     problems += review.prompted_problems(recipe, workflow, members)
     problems += hierarchy.problems(recipe.document, members)

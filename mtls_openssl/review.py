@@ -70,6 +70,24 @@ def _file_messages(path: str, owner: str, owners: dict[str, str]) -> Iterator[st
     owners.update({f"{folder}/": owner for folder in above})
 
 
+def state_problems(
+    recipe: Recipe, members: tuple[Member, ...], steps: list[Step]
+) -> Iterator[Problem]:
+    """Find files that openssl would take for an authority's serial numbers."""
+    owners = {
+        path.casefold(): (member, kind) for member in members for kind, path in member.files.items()
+    }
+    issuers = {member.name: (member.issuer or member).name for member in members}
+    shared = {path: issuers.get(step.entity, "") for step in steps for path in step.state}
+    for path, issuer in shared.items():
+        if path.casefold() in owners:
+            member, kind = owners[path.casefold()]
+            declared = ("files", kind) if kind in member.entity.declared.files else ()
+            message = f"{path} would be both {issuer}'s serials and {member.name}'s {kind}"
+            hint = f"give one of them another name: files: {{{kind}: NAME}}"
+            yield recipe.document.problem((*member.entity.path, *declared), message, hint, key=True)
+
+
 WITHOUT_DIGEST = ("ED25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87")
 """Algorithms that sign without a digest of the signer's choice (RFC 8410, RFC 9881)."""
 

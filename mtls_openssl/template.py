@@ -6,7 +6,7 @@ a second word. What a command reads and writes follows from its own words (`-in`
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
 
@@ -218,6 +218,8 @@ class Effects:
     modes: tuple[str, ...] = ()
     """Files of which only the mode changes."""
     folders: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    """Files that are read and written at once, such as a CA's serial numbers."""
 
 
 READING = frozenset(
@@ -331,7 +333,7 @@ def effects(words: tuple[str, ...]) -> Effects:
     if words[0] == "cat" and not target:
         raise Fault("cat without > makes nothing", "write cat A B > C")
     reads = found.reads + ((target,) if appends else ())
-    return Effects(reads, found.writes + ((target,) if target else ()), found.modes, found.folders)
+    return replace(found, reads=reads, writes=found.writes + ((target,) if target else ()))
 
 
 def split_redirect(words: tuple[str, ...]) -> tuple[tuple[str, ...], str, bool]:
@@ -355,14 +357,31 @@ def check_words(words: tuple[str, ...]) -> None:
             raise Fault(f"{word!r} would need a shell", "one plain command a step", word=word)
 
 
+LOADING = frozenset("-engine -provider -provider-path -writerand".split())
+"""openssl's options that run code from a file, or write where no step says so."""
+
+
+def _serials(given: dict[str, str], rest: list[str]) -> tuple[str, ...]:
+    """Name the file of serial numbers: -CAserial's, or the CA's with .srl after its last dot."""
+    if "-CAserial" in given:
+        return (given["-CAserial"],)
+    ca = given.get("-CA", "")
+    return (f"{ca.rpartition('.')[0] or ca}.srl",) if ca and "-CAcreateserial" in rest else ()
+
+
 def _openssl(command: str, rest: list[str]) -> Effects:
     reads, writes = [], []
+    given: dict[str, str] = {}
     position = 0
     while position < len(rest):
         # openssl takes --out FILE and -out=FILE for -out FILE (openssl(1), opt_next).
         option, joined, value = re.sub("^--", "-", rest[position]).partition("=")
         if not joined and position + 1 < len(rest):
             value = rest[position + 1]
+        given[option] = value
+        if option in LOADING:
+            message = f"a workflow does not use {option}"
+            raise Fault(message, "it would run code, or write elsewhere", word=rest[position])
         if option in READING | WRITING and not value:
             raise Fault(f"{option} has no value", "name a file after it", word=rest[position])
         if option in READING:
@@ -372,4 +391,4 @@ def _openssl(command: str, rest: list[str]) -> Effects:
         elif command == "verify" and not option.startswith("-"):
             reads.append(rest[position])
         position += 2 if option in VALUED and not joined else 1
-    return Effects(tuple(reads), tuple(writes))
+    return Effects(tuple(reads), tuple(writes), state=_serials(given, rest))

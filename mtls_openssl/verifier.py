@@ -74,6 +74,8 @@ class Verifier:
         try:
             answers = {q.about: self._ask(q, asked) for q in checks.questions(artifact)}
             told = checks.facts(artifact, answers)
+            if artifact.need and "password?" not in told.get("trouble", "password?"):
+                told["trouble"] += f"; is {artifact.need.purpose} the right one?"
             return told | self._compared(artifact, found | told, asked)
         except Fault as fault:
             return {"trouble": fault.message}

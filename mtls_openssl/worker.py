@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -157,7 +158,10 @@ class Worker:
         if outcome.returncode != 0:
             what = checks.complaint(Answer(False, outcome.stdout, outcome.transcript))
             program = " ".join(step.argv[:2])
-            raise CommandFailed(f"{program} failed: {what}", "", outcome.transcript)
+            opened = [a.need.purpose for a in step.answers if a.need and not a.fresh]
+            shut = re.search(r"(?i)decrypt|could not (read|find).*key|unable to load", what)
+            hint = f"is {opened[0]} the right one?" if opened and shut else ""
+            raise CommandFailed(f"{program} failed: {what}", hint, outcome.transcript)
         return outcome
 
     def _write(self, path: str, text: str) -> None:

@@ -254,6 +254,18 @@ def test_signing_with_a_serial_file_shares_state_and_orders_nobody() -> None:
     assert [step.state for step in planned(PROMPTING).steps if step.state] == []
 
 
+@pytest.mark.parametrize(
+    ("certificate", "serials"),
+    [("public/root.crt", "public/root.srl"), ("root", "root.srl"), ("a.b.pem", "a.b.srl")],
+)
+def test_the_serial_file_is_where_openssl_makes_it(certificate: str, serials: str) -> None:
+    """Beside the CA's certificate, after its name: what is locked must be what is written."""
+    made = planned(
+        SMALL.replace("{CN: Root}", f"{{CN: Root}}, files: {{certificate: {certificate}}}")
+    )
+    assert made.step("server.certificate").state == (serials,)
+
+
 def test_private_keys_are_known_as_what_is_never_overwritten() -> None:
     keys = [path for step in planned(SMALL).steps for path in step.keys]
     assert keys == ["ca.key", "server.key", "client.key"]
@@ -546,6 +558,10 @@ workflow: mine.yaml
 authorities:
   ca:
 """
+ERRATA = """\
+errata:
+  - {step: root.look, openssl: ">=3.2", add: -text_pub, why: It says too little.}
+"""
 INSIDE = "name a file below it, without .. or /"
 
 
@@ -684,17 +700,18 @@ def test_what_is_made_once_for_all_is_expected_too() -> None:
 
 
 def test_an_erratum_mends_what_is_done_once_too() -> None:
-    flow = (
-        FLOW
-        + """\
-  recipe: [{title: Version, run: "openssl version -a > version.txt"}]
-errata:
-  - {step: recipe.version, openssl: ">=3.2", add: -b, why: It says too little.}
-"""
-    )
+    once = '  recipe: [{title: Read, run: "openssl pkey -noout -in {authorities.key}"}]\n'
+    flow = f"{FLOW}{once}{ERRATA.replace('root.look', 'recipe.read')}"
     [*_, step] = planned(RECIPE, flow, printed=OPENSSL_35).steps
+    assert step.argv == ("openssl", "pkey", "-noout", "-in", "ca.key", "-text_pub")
     assert step.erratum is not None
-    assert "-b" in step.argv
+
+
+def test_an_erratums_words_stand_before_a_redirection() -> None:
+    flow = FLOW.replace("-noout -in {key}", "-in {key} -pubout > {ext}") + ERRATA
+    step = planned(RECIPE, flow, printed=OPENSSL_35).step("ca.look")
+    assert " ".join(step.argv) == "openssl pkey -in ca.key -pubout -text_pub > ca.ext"
+    assert step.writes == ("ca.ext",)
 
 
 def test_a_file_of_which_no_line_is_left_is_not_written() -> None:
@@ -775,6 +792,66 @@ def test_a_servers_hosts_and_addresses_are_asked_for_as_a_peer_would(
         if artifact.kind == "certificate"
     }
     assert found == {"ca.pem": (), "server.pem": names, "client.pem": ()}
+
+
+def test_a_serial_of_ones_own_takes_the_serial_files_place() -> None:
+    made = planned(with_server(SMALL, "server: {serial: 0x1F}"))
+    assert " ".join(made.step("server.certificate").argv) == (
+        "openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -set_serial 31 "
+        "-out server.pem -days 365"
+    )
+    assert made.step("server.certificate").state == ()
+    assert made.step("client.certificate").state == ("ca.srl",)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("rsa:3072", "RSA 3072 rsa_keygen_bits:3072"),
+        ("ec:P-384", "EC P-384 ec_paramgen_curve:P-384"),
+        ("ed25519", "ED25519"),
+    ],
+)
+def test_what_the_placeholders_tell_of_a_key(key: str, words: str) -> None:
+    told_of = "{algorithm} [{bits}] [{curve}] [{parameter}]"
+    flow = FLOW.replace("genrsa -out {key} {bits}", f"genpkey {told_of} -out {{key}}")
+    made = planned(RECIPE.replace("ca:", f"ca: {{key: '{key}'}}"), flow)
+    assert " ".join(made.step("ca.key").argv) == f"openssl genpkey {words} -out ca.key"
+
+
+@pytest.mark.parametrize(
+    ("subject", "fault"),
+    [
+        ("UID: heiko", "UID is not asked for at openssl's prompts"),
+        ("OU: [People, Friends]", "OU is asked for once, and given more than once"),
+        ("OU: .", "OU cannot be a single dot, which leaves a field out at a prompt"),
+        (f"CN: {'ü' * 33}", "CN takes 64 bytes at openssl's prompt, and has 66"),
+    ],
+)
+def test_a_subject_that_cannot_be_typed_is_told_where_openssl_asks(
+    subject: str, fault: str
+) -> None:
+    """It may stand in the first tutorial, where it goes into -subj."""
+    given = f"{{subject: {{{subject}}}, serial: 2"
+    assert told(refusal(planned, PROMPTING.replace("{serial: 2", given))) == [
+        f"10, subject: {fault} | the workflow encrypted-ca lets openssl ask for the subject"
+    ]
+    planned(with_client(f"subject: {{{subject}}}"))
+
+
+def test_a_subject_of_as_many_bytes_as_a_prompt_takes_is_typed() -> None:
+    planned(PROMPTING.replace("{serial: 2", f"{{subject: {{CN: {'ü' * 32}}}, serial: 2"))
+
+
+def test_a_name_too_long_for_a_common_name_wants_another() -> None:
+    name = "c" * 65
+    assert told(refusal(planned, SMALL.replace("  client:", f"  {name}:"))) == [
+        (
+            f"9, {name}: CN is 65 characters long; 64 are the most | "
+            "the name serves as common name; give a shorter one: subject: {CN: …}"
+        )
+    ]
+    planned(SMALL.replace("  client:\n", f"  {name}:\n    subject: {{CN: short}}\n"))
 
 
 @pytest.mark.parametrize(

@@ -351,6 +351,17 @@ def test_a_request_after_its_key_was_made_anew(lab: Lab) -> None:
     assert wrong.name == "public-key"
 
 
+@pytest.mark.parametrize("text", [None, "", "garbage\n"])
+def test_a_request_whose_key_is_gone(lab: Lab, text: str | None) -> None:
+    """What cannot be compared is not the same."""
+    lab.path("client.key").unlink()
+    if text is not None:
+        lab.write("client.key", text)
+    assert lab.wrong("client.csr") == {
+        "public-key": "expected that of client.key, found another key"
+    }
+
+
 def test_a_request_of_another_subject(lab: Lab) -> None:
     lab.run("req -new -key client.key -subj /C=DE/CN=client -out client.csr")
     assert lab.wrong("client.csr") == {"subject": f"expected {SHOWN}, found C=DE, CN=client"}
