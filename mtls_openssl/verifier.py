@@ -128,7 +128,8 @@ class Verifier:
             return {}
         twin = self._public_key(artifact, asked)
         same = own is not None and own == twin
-        compared = {"public-key": f"that of {artifact.same_key_as}" if same else "another key"}
+        other = f"{artifact.same_key_as} cannot be read" if twin is None else "another key"
+        compared = {"public-key": f"that of {artifact.same_key_as}" if same else other}
         if artifact.kind == "pkcs12":
             compared["certificate"] = self._same(artifact.parts[0], found.get("bundled"))
             if len(artifact.parts) > 2:

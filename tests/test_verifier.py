@@ -358,7 +358,7 @@ def test_a_request_whose_key_is_gone(lab: Lab, text: str | None) -> None:
     if text is not None:
         lab.write("client.key", text)
     assert lab.wrong("client.csr") == {
-        "public-key": "expected that of client.key, found another key"
+        "public-key": "expected that of client.key, found client.key cannot be read"
     }
 
 
