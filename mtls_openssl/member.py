@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from mtls_openssl.recipe import Entity, Options, Pkcs12, Recipe
-from mtls_openssl.secret import Need
+from mtls_openssl.secret import SHORTEST_PASSPHRASE, Need
 from mtls_openssl.subject import Subject, merge, to_subj
 from mtls_openssl.template import Value
 from mtls_openssl.workflow import Workflow
@@ -42,7 +42,9 @@ class Member:
             return None
         key = self.files.get("key", self.name)
         path = (*self.entity.path, "passphrase")
-        return Need(self.options.passphrase, f"the pass phrase of {key}", key, path, shortest=4)
+        return Need(
+            self.options.passphrase, f"the pass phrase of {key}", key, path, SHORTEST_PASSPHRASE
+        )
 
     @property
     def export_password(self) -> Need | None:

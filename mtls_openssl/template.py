@@ -15,8 +15,6 @@ from mtls_openssl.errors import Fault
 Value: TypeAlias = str | tuple[str, ...] | None
 """What a placeholder stands for: a text, several, or nothing."""
 
-PROGRAMS = ("openssl", "cat", "chmod", "mkdir")
-
 
 @dataclass(frozen=True)
 class Text:
