@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from mtls_openssl import extensions
 from mtls_openssl.fields import DIGESTS
 from mtls_openssl.member import Member
+from mtls_openssl.recipe import AUTHORITIES
 from mtls_openssl.secret import Need
 from mtls_openssl.subject import to_text
 
@@ -115,7 +116,7 @@ def _certificate(
 ) -> Artifact:
     above = member.above()
     issuer = member.issuer or member
-    authority = member.entity.section in ("root", "issuing")
+    authority = member.entity.section in AUTHORITIES
     twin = member.files["request"] if requested else member.files["key"]
     expectations = [
         Expectation("subject", to_text(member.subject)),

@@ -9,9 +9,8 @@ from typing import Protocol
 
 from mtls_openssl.journal import Done, Journal, Print
 from mtls_openssl.plan import Plan
+from mtls_openssl.recipe import AUTHORITIES
 from mtls_openssl.step import Step
-
-AUTHORITIES = ("root", "issuing")
 
 
 class Files(Protocol):

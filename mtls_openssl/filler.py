@@ -8,6 +8,7 @@ from mtls_openssl.artifact import Artifact
 from mtls_openssl.errors import Fault, Problem
 from mtls_openssl.fields import check_inside
 from mtls_openssl.member import Member, Values, placeholders
+from mtls_openssl.recipe import GROUPS
 from mtls_openssl.step import Answer, Step, WrittenFile
 from mtls_openssl.subject import to_subj
 from mtls_openssl.template import Effects, Template, Value
@@ -39,17 +40,13 @@ class Filler:
         self.dropped: dict[tuple[str, str], tuple[StepTemplate, list[str]]] = {}
         """Steps that have no value for a placeholder: (entity, step) to what is missing."""
         self.lists = self._lists()
+        self.above: dict[str, Values] = {}
         self.texts: dict[str, str] = {}
         """The files that steps before wrote, by path."""
 
     def _lists(self) -> Values:
-        groups = {
-            "authorities": ("root", "issuing"),
-            "servers": ("server",),
-            "clients": ("client",),
-        }
         lists: dict[str, list[str]] = {}
-        for group, sections in groups.items():
+        for group, sections in GROUPS.items():
             for member in self.members:
                 if member.entity.section in sections:
                     for kind, path in member.files.items():
@@ -69,11 +66,15 @@ class Filler:
         return [step for step in made if step]
 
     def _values(self, member: Member) -> Values:
-        values: Values = {**self.lists, **placeholders(member), **member.files}
-        if member.issuer:
-            above = {**placeholders(member.issuer), **member.issuer.files}
-            values |= {f"issuer.{name}": value for name, value in above.items()}
-        return values
+        above = self._above(member.issuer) if member.issuer else {}
+        return {**self.lists, **placeholders(member), **member.files, **above}
+
+    def _above(self, issuer: Member) -> Values:
+        """Give what `{issuer.…}` stands for: the same for all that one authority signs."""
+        if issuer.name not in self.above:
+            values = {**placeholders(issuer), **issuer.files}
+            self.above[issuer.name] = {f"issuer.{name}": v for name, v in values.items()}
+        return self.above[issuer.name]
 
     def _recipe_files(self) -> Values:
         return {
@@ -155,26 +156,27 @@ class Filler:
             yield artifact.written(file.path, step.entity, file.text)
         for path in step.modes:
             yield artifact.with_mode(path, step.entity, step.argv[1])
-        if member is None:
-            for path in step.writes:
-                if path not in {file.path for file in step.files}:
-                    nonempty = artifact.Expectation("content", "not empty")
-                    plain = Artifact("file", path, "", (nonempty,))
-                    joins = step.argv[:1] == ("cat",)
-                    yield artifact.joined(plain, step.reads) if joins else plain
-            return
-        kinds = {path: kind for kind, path in member.files.items()}
-        requested = member.files.get("request") in step.reads
+        own = {file.path for file in step.files}
         for path in step.writes:
-            if path not in {file.path for file in step.files}:
-                made = artifact.of(kinds.get(path, "file"), path, member, step.argv, requested)
-                if step.argv[:1] == ("cat",) and made.kind != "combined":
-                    made = artifact.joined(made, step.reads)
-                for erratum in self.errata.values():
-                    made = artifact.mended(made, erratum.why, erratum.mends)
-                yield self._with_extensions(
-                    made, step, getattr(member.entity.declared, "names", None)
-                )
+            if path not in own:
+                yield self._made(path, step, member)
+
+    def _made(self, path: str, step: Step, member: Member | None) -> Artifact:
+        """Say what a file must be that a step's command makes."""
+        kinds = {file: kind for kind, file in member.files.items()} if member else {}
+        kind = kinds.get(path, "file")
+        if member is None:
+            nonempty = artifact.Expectation("content", "not empty")
+            made = Artifact(kind, path, "", (nonempty,))
+        else:
+            requested = member.files.get("request") in step.reads
+            made = artifact.of(kind, path, member, step.argv, requested)
+        if step.argv[:1] == ("cat",) and kind != "combined":
+            made = artifact.joined(made, step.reads)
+        for erratum in self.errata.values():
+            made = artifact.mended(made, erratum.why, erratum.mends)
+        names = getattr(member.entity.declared, "names", None) if member else None
+        return self._with_extensions(made, step, names)
 
     def _with_extensions(
         self, made: Artifact, step: Step, names: tuple[str, ...] | None

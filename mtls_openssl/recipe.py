@@ -38,6 +38,10 @@ from mtls_openssl.subject import SUBJECT_SCHEMA, Subject, merge, parse_subject
 
 Section: TypeAlias = Literal["root", "issuing", "server", "client"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
+AUTHORITIES: tuple[Section, ...] = ("root", "issuing")
+"""The sections whose entities sign others."""
+GROUPS = {"authorities": AUTHORITIES, "servers": ("server",), "clients": ("client",)}
+"""The recipe's groups of entities, and the sections that each holds."""
 
 _NAME = re.compile(r"\w[\w.@+-]{0,99}")
 LONGEST_NAME = 200

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from mtls_openssl.currency import AUTHORITIES, Decision, Wishes
+from mtls_openssl.currency import Decision, Wishes
 from mtls_openssl.errors import Fault, Refused
+from mtls_openssl.recipe import AUTHORITIES
 from mtls_openssl.worker import REPLACED, Worker
 
 

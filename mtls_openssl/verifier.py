@@ -92,9 +92,7 @@ class Verifier:
     def _on_disk(self, artifact: Artifact, path: FilePath) -> dict[str, str]:
         """Tell what needs no openssl: the mode, and whether the text is that of its parts."""
         mode = stat.S_IMODE(path.stat().st_mode)
-        found = {"mode": f"{mode:o}", "private": "no" if mode & 0o077 else "yes"}
-        if found["private"] == "no":
-            found["private"] = f"mode {mode:o}"
+        found = {"mode": f"{mode:o}", "private": f"mode {mode:o}" if mode & 0o077 else "yes"}
         match artifact.kind:
             case "key":
                 found["encrypted"] = checks.encrypted(self._text(artifact.path))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mtls_openssl import source, template, version
 from mtls_openssl.errors import BadInput, Fault, Path, Problem
 from mtls_openssl.fields import parsed, text
-from mtls_openssl.recipe import SECTIONS, Options, Recipe, validation_problems
+from mtls_openssl.recipe import AUTHORITIES, GROUPS, SECTIONS, Options, Recipe, validation_problems
 from mtls_openssl.source import Document, suggestion
 from mtls_openssl.subject import TYPES
 from mtls_openssl.template import Template
@@ -226,7 +226,7 @@ def _spread(groups: Mapping[str, Any]) -> dict[str, Any]:
     spread = dict(groups)
     if "authority" in spread:
         under = spread.pop("authority")
-        for section in ("root", "issuing"):
+        for section in AUTHORITIES:
             over = groups.get(section, type(under)())
             spread[section] = under | over if isinstance(under, dict) else over.over(under)
     return spread
@@ -369,13 +369,9 @@ def known_slots(layout: Layout, section: str) -> set[str]:
     def of(*sections: str) -> set[str]:
         return {kind for name in sections for kind in layout.get(name, ())}
 
-    groups = {
-        "authorities": of("root", "issuing"),
-        "servers": of("server"),
-        "clients": of("client"),
-    }
+    groups = {group: of(*sections) for group, sections in GROUPS.items()}
     lists = {f"{group}.{kind}" for group, kinds in groups.items() for kind in kinds}
     if section == "recipe":
         return lists | of("recipe")
-    issuer = {f"issuer.{name}" for name in _SLOTS | of("root", "issuing")}
+    issuer = {f"issuer.{name}" for name in _SLOTS | of(*AUTHORITIES)}
     return _SLOTS | of(section) | issuer | lists
