@@ -6,7 +6,6 @@ of writing a pass phrase into a log.
 """
 
 import getpass
-import os
 import secrets
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path as FilePath
 from typing import Any, NoReturn, TypeAlias
 
 from mtls_openssl.errors import Fault, Path
+from mtls_openssl.files import write_whole
 
 SHORTEST_PASSPHRASE = 4
 """Characters; under it OpenSSL 1.1.1 asks again for ever, later ones fail (PEM_def_callback)."""
@@ -252,14 +252,7 @@ class Vault:
                 f"{need.kept} is a symbolic link", "remove it: a generated secret is a file"
             )
         if fresh and not (path.exists() and path.stat().st_size):
-            # Written beside and renamed: a kill leaves no half of a secret that something is
-            # encrypted with.
-            beside = path.with_name(f"{path.name}.new")
-            beside.unlink(missing_ok=True)
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as stream:
-                stream.write(secrets.token_urlsafe(24) + "\n")
-            beside.rename(path)
+            write_whole(path, secrets.token_urlsafe(24) + "\n")
         return self._line_of(need, path)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path as FilePath
 from mtls_openssl import checks
 from mtls_openssl.checks import Answer
 from mtls_openssl.errors import CheckFailed, CommandFailed, Failure, Fault, MachineFault
+from mtls_openssl.files import write_whole
 from mtls_openssl.journal import FOLDER, Disk, Done, Journal
 from mtls_openssl.plan import Plan
 from mtls_openssl.process import Outcome, Reply, Runner
@@ -140,7 +141,7 @@ class Worker:
 
     def _run(self, step: Step) -> Outcome:
         for file in step.files:
-            self._write(file.path, file.text)
+            write_whole(self.directory / file.path, file.text)
         if not step.argv:
             return Outcome(0, "", "", 0.0)
         replies = [
@@ -163,16 +164,6 @@ class Worker:
             hint = f"is {opened[0]} the right one?" if opened and shut else ""
             raise CommandFailed(f"{program} failed: {what}", hint, outcome.transcript)
         return outcome
-
-    def _write(self, path: str, text: str) -> None:
-        """Write a file whole or not at all."""
-        full = self.directory / path
-        temporary = full.with_name(f"{full.name}.new")
-        temporary.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(text)
-        temporary.replace(full)
 
     def _judged(self, reports: Sequence[Report]) -> tuple[str, ...]:
         """Give the failed checks that are let pass; raises CheckFailed for any other."""

@@ -13,7 +13,7 @@ LONGEST = 500
 """Lines of a module; more is two modules."""
 
 ORDER = """
-    errors source secret subject names fields issuers recipe
+    errors files source secret subject names fields issuers recipe
     template version workflow member hierarchy extensions artifact step filler review plan
     checks process verifier journal lock currency worker audit refusals runner session starters
     render.text render.problem render.script render.envelope render.tree render.report
