@@ -15,7 +15,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"mtls-openssl {__version__}\n")
         return
-    from mtls_openssl.cli import run  # typer takes most of the start-up time
+    from mtls_openssl.cli.verbs import run  # typer takes most of the start-up time
 
     run(sys.argv[1:])
 

@@ -18,12 +18,14 @@ ORDER = """
     checks process verifier journal lock currency worker audit refusals runner session starters
     render.text render.problem render.script render.envelope render.tree render.report
     render.lines render.progress outcome
-    cli __main__
+    cli.options cli.output cli.app
+    cli.apply cli.plan cli.verify cli.init cli.schema
+    cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""
 
 SPEAKING = ("cli", "__main__")
-"""The only modules that use the terminal's streams, decide an exit code, or know typer."""
+"""The only module, and package, that use the terminal's streams, decide an exit code, or know typer."""
 
 STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__", "exit"}
 
@@ -109,7 +111,7 @@ def test_only_the_door_speaks_and_decides_an_exit_code() -> None:
     said = {
         name: lines
         for name, path in MODULES.items()
-        if name not in SPEAKING and (lines := speech(path.read_text()))
+        if name.partition(".")[0] not in SPEAKING and (lines := speech(path.read_text()))
     }
     assert said == {}
 

@@ -1,0 +1,97 @@
+"""What a verb says, and how it ends: one message, one JSON object, one exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import typer
+
+from mtls_openssl import __version__
+from mtls_openssl.cli.options import Format
+from mtls_openssl.errors import Failure, Interrupted
+
+
+@dataclass
+class Output:
+    """What a verb says: results to standard output, everything else to standard error."""
+
+    command: str
+    format: Format = Format.text
+    quiet: bool = False
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    """The steps of the JSON, filled as the verb goes."""
+    ok: bool = True
+
+    def result(self, text: str) -> None:
+        """Print a result, unless JSON is the result."""
+        if self.format is Format.text:
+            sys.stdout.write(text)
+
+    def say(self, text: str) -> None:
+        """Tell the person something."""
+        if not self.quiet:
+            sys.stderr.write(text)
+
+
+@contextmanager
+def boundary(command: str, output_format: Format, quiet: bool = False) -> Iterator[Output]:
+    """Turn whatever a verb raises into one message, one JSON object and one exit code."""
+    output = Output(command, output_format, quiet)
+    error: Failure | None = None
+    try:
+        with _terminable():
+            yield output
+    except Failure as failure:
+        error = failure
+    except KeyboardInterrupt:
+        error = Interrupted("interrupted", "apply again to go on from here")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except OSError as fault:
+        from mtls_openssl.errors import MachineFault
+
+        error = MachineFault(f"{fault.filename or command}: {fault.strerror}")
+    except Exception:  # noqa: BLE001  a bug is shown whole, once, and says what it is
+        traceback.print_exc()
+        sys.stderr.write(
+            f"\nThis is a bug in mtls-openssl {__version__}, not a fault of yours. Please report it"
+            " to its maintainers, with the recipe and the lines above.\n"
+        )
+        raise SystemExit(1) from None
+    _end(output, error)
+
+
+def _end(output: Output, error: Failure | None) -> None:
+    if error is not None:
+        from mtls_openssl.render import problem
+
+        sys.stderr.write(problem.failure(error))
+    if output.format is Format.json:
+        from mtls_openssl.render.envelope import envelope
+
+        sys.stdout.write(envelope(output.command, output.steps, error, ok=output.ok))
+    if error is not None or not output.ok:
+        raise typer.Exit(error.exit_code if error else 1)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a run as ^C does, children first."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

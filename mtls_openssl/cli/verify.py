@@ -1,0 +1,69 @@
+"""`verify`: all that is on disk, held against the recipe."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from mtls_openssl.cli.app import app
+from mtls_openssl.cli.options import (
+    Directory,
+    Format,
+    Jobs,
+    Openssl,
+    OutputFormat,
+    Quiet,
+    Recipe,
+    Verbatim,
+    Verbose,
+    duration,
+)
+from mtls_openssl.cli.output import boundary
+from mtls_openssl.errors import CheckFailed
+
+
+@app.command()
+def verify(
+    recipe: Recipe,
+    directory: Directory = None,
+    jobs: Jobs = None,
+    expires_within: Annotated[
+        str | None,
+        typer.Option(
+            "--expires-within",
+            metavar="TIME",
+            help="Fail for what expires within this time: 30d, 12h.",
+            show_default=False,
+        ),
+    ] = None,
+    verbatim: Verbatim = False,
+    output_format: OutputFormat = Format.text,
+    openssl: Openssl = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check all that is on disk against the recipe; change nothing."""
+    with boundary("verify", output_format, quiet) as output:
+        from mtls_openssl import audit, process
+        from mtls_openssl.render import envelope, report
+        from mtls_openssl.runner import fetch_secrets
+        from mtls_openssl.session import open_session
+        from mtls_openssl.verifier import Verifier
+
+        session = open_session(recipe, directory, openssl, verbatim=verbatim)
+        within = duration(expires_within, "--expires-within") if expires_within else None
+        if not session.directory.is_dir():
+            raise CheckFailed(
+                f"there is no directory {session.shown}", f"mtls-openssl apply {recipe} makes it"
+            )
+        vault = session.vault()
+        fetch_secrets(session.plan, vault, session.plan.steps)
+        verifier = Verifier(process.Runner(session.binary, session.directory), vault)
+        count = jobs or os.cpu_count() or 1
+        checked, reports = audit.audit(session.plan, verifier, within, count)
+        if verbose:
+            output.say("".join(map(report.asked, reports)))
+        output.steps += [envelope.verified(step, verdicts) for step, verdicts in checked]
+        output.ok = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
+        if not quiet or not output.ok:
+            output.result(report.verification(checked, session.shown))
