@@ -161,7 +161,7 @@ def test_a_bug_shows_its_traceback_and_where_to_report_it(cli: Cli, write: Write
     broken = (
         "import sys, mtls_openssl.plan as p\n"
         "p.build = lambda *a, **k: 1 / 0\n"
-        "from mtls_openssl.cli import run\n"
+        "from mtls_openssl.cli.verbs import run\n"
         "run(['plan', 'recipe.yaml'])"
     )
     done = subprocess.run(
@@ -179,7 +179,7 @@ def test_a_bug_shows_its_traceback_and_where_to_report_it(cli: Cli, write: Write
 def test_version_is_told_both_ways(cli: Cli) -> None:
     assert cli("--version").stdout == f"mtls-openssl {__version__}\n"
     environment = cli.environment()
-    through_typer = "from mtls_openssl.cli import run; run(['--version'])"
+    through_typer = "from mtls_openssl.cli.verbs import run; run(['--version'])"
     done = subprocess.run(
         [sys.executable, "-c", through_typer], env=environment, capture_output=True, text=True,
         check=True,

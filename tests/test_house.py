@@ -25,7 +25,7 @@ ORDER = """
 """Each module imports only from those before it."""
 
 SPEAKING = ("cli", "__main__")
-"""The only module, and package, that use the terminal's streams, decide an exit code, or know typer."""
+"""Only these use the terminal's streams, decide an exit code, or know typer."""
 
 STREAMS = {"stdout", "stderr", "__stdout__", "__stderr__", "exit"}
 
@@ -147,7 +147,7 @@ def test_packages_are_only_folders() -> None:
 def test_an_import_out_of_order_would_be_seen(text: str) -> None:
     """The watch itself is awake: whatever form the import has, and inside functions too."""
     assert out_of_order("template", text)[-1] == "plan"
-    assert "plan" not in out_of_order("cli", text)
+    assert "plan" not in out_of_order("cli.plan", text)
 
 
 @pytest.mark.parametrize(
