@@ -138,6 +138,9 @@ class Ruling:
     """The number of the verification error (X509_V_ERR_…), where there was one."""
 
 
+BROKEN = ("decode_error", "internal_error")
+"""Alerts that tell of a conversation that broke, and refuse nobody (RFC 8446 section 6.2)."""
+
 _ACCEPTED = re.compile(r"^(CIPHER is \S+)", re.MULTILINE)
 _VERIFY_ERROR = re.compile(r"^verify error:num=(\d+):(.*)$", re.MULTILINE)
 _STACK = re.compile(r"^[0-9A-F]+:error:[0-9A-F]+:[^:\n]*:[^:\n]*:([^:\n]+):", re.MULTILINE)
@@ -164,6 +167,8 @@ def ruling(messages: Sequence[Message], server: str, complaints: dict[Side, str]
     if alert is None:
         words = accepted(server)
         return Ruling("accepted", "server", words) if words else None
+    if alert.alert in BROKEN:
+        return None
     complaint = complaints[alert.sender]
     told = f"alert {alert.alert}"
     if match := _VERIFY_ERROR.search(complaint):

@@ -61,7 +61,7 @@ def _counted(valid: Result, width: int) -> Iterator[str]:
         note = "ChangeCipherSpec is counted too; RFC 5246 gives it a protocol of its own."
         yield from textwrap.wrap(note, width)
         return
-    yield f"{count} handshake messages. Against the tutorial's 12 ({TUTORIAL}):"
+    yield f"{count} handshake messages: the tutorial's 12 ({TUTORIAL}), and:"
     for message, difference in changes:
         yield from _change(message, difference, width)
 
@@ -80,7 +80,7 @@ def _case(result: Result, width: int) -> Text:
     told.append(f"{result.case.name:18} ", style="bold")
     told.append(f"{about}\n", style="dim")
     ruling = result.ruling
-    lines = [f"{ruling.outcome} by the {ruling.by}: {ruling.verdict}"]
+    lines = [f"{ruling.outcome} by {ruling.by}: {ruling.verdict}"]
     if not result.ok:
         lines.append(f"expected: {expected(result)}")
     for line in lines:
@@ -93,12 +93,12 @@ def expected(result: Result) -> str:
     case = result.case
     errors = sorted(case.errors - {0})
     numbers = f" for error {' or '.join(map(str, errors))}" if errors else ""
-    return f"{case.expected} by the {case.by}" + (numbers if case.expected == "refused" else "")
+    return f"{case.expected} by {case.by}" + (numbers if case.expected == "refused" else "")
 
 
 def _wrapped(line: str, width: int) -> str:
     room = max(20, width - INDENT)
-    return f"\n{' ' * INDENT}".join(textwrap.wrap(visible(line), room))
+    return f"\n{' ' * INDENT}".join(textwrap.wrap(visible(line), room, break_on_hyphens=False))
 
 
 def _end(proof: Proof) -> str:
