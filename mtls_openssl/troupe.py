@@ -16,6 +16,11 @@ from mtls_openssl.secret import Vault
 from mtls_openssl.session import Session
 from mtls_openssl.source import suggestion
 
+_ON_LIST = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
+"""A revoked certificate, in `openssl crl -text`."""
+_SERIAL = re.compile(r"^ +Serial Number:(?: \d+ \(0x([0-9a-f]+)\)|\s+([0-9a-f:]+))$", re.MULTILINE)
+"""A certificate's serial number, short or long, in `openssl pkcs7 -print_certs -text`."""
+
 
 @dataclass
 class Troupe:
@@ -71,18 +76,22 @@ class Troupe:
     def revoked(self, client: Member) -> frozenset[str]:
         """Give the clients that are on the revocation list of a client's issuer."""
         crl = self._crl(client)
-        ours = {m.files["certificate"]: m.name for m in self._fellows(client)}
-        there = [path for path in ours if self._is_there(path)]
-        if not crl or not there:
+        ours = self._fellows(client)
+        if not crl or not ours:
             return frozenset()
-        between = [m.files["certificate"] for m in client.above()[:-1]]
-        untrusted = [word for path in between for word in ("-untrusted", path)]
-        trust = ("-CAfile", self._trust(client), *untrusted)
-        argv = ("openssl", "verify", "-crl_check", "-CRLfile", crl, *trust, *there)
-        said = self.runner.run(argv)
-        pattern = r"^error 23 at 0 depth lookup.*\nerror (.*): verification failed$"
-        found = re.findall(pattern, said.stdout + said.transcript, re.MULTILINE)
-        return frozenset(ours[path] for path in found if path in ours)
+        listed = self.runner.run(("openssl", "crl", "-in", crl, "-noout", "-text")).stdout
+        numbers = {int(serial, 16) for serial in _ON_LIST.findall(listed)}
+        named = [word for member in ours for word in ("-certfile", member.files["certificate"])]
+        bundle = ("openssl", "crl2pkcs7", "-nocrl", *named)
+        printing = ("openssl", "pkcs7", "-print_certs", "-noout", "-text")
+        read = self.runner.pipe(bundle, printing, None).stdout
+        serials = [
+            int((short or long.replace(":", "")), 16) for short, long in _SERIAL.findall(read)
+        ]
+        if len(serials) != len(ours):
+            raise CommandFailed("a client's certificate cannot be read", "see mtls-openssl verify")
+        found = zip(ours, serials, strict=True)
+        return frozenset(member.name for member, serial in found if serial in numbers)
 
     def _fellows(self, client: Member) -> list[Member]:
         """Give all clients of a client's issuer whose files are there, itself included."""

@@ -18,7 +18,7 @@ from mtls_openssl.errors import MachineFault
 from mtls_openssl.messages import TWELVE
 from mtls_openssl.session import open_session
 from mtls_openssl.version import Version
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 
 Write = Callable[..., Path]
 
@@ -459,3 +459,62 @@ def test_the_proof_is_a_value_for_other_rooms(applied: Cli, version: Version) ->
     assert proof.ok
     assert (proof.server, proof.client, proof.openssl) == ("api.example.com", "alice", str(version))
     assert [result.case.name for result in proof.results] == CASES
+
+
+# Revocation
+
+
+@pytest.fixture
+def revoking(cli: Cli, write: Write, run_openssl: Callable[..., str]) -> Callable[..., None]:
+    """Applies a modern recipe whose issuing CA has a list, and puts clients on it by hand."""
+    bundled = (ROOT / "mtls_openssl/workflows/modern.yaml").read_text()
+    authority = 'request: "{name}.csr", extensions'
+    assert authority in bundled
+    write(bundled.replace(authority, f'crl: "{{name}}.crl", {authority}', 1), "mine.yaml")
+    write(MODERN.replace("workflow: modern", "workflow: ./mine.yaml"))
+    cli("apply", "recipe.yaml")
+    folder = cli.folder / "recipe"
+    (cli.folder / "index.txt").touch()
+    write(
+        "[ca]\ndefault_ca = a\n"
+        "[a]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 30\n", "ca.cnf",
+    )  # fmt: skip
+    signer = ("-config", "ca.cnf", "-cert", str(folder / "issuing.pem"),
+              "-keyfile", str(folder / "issuing.key"))  # fmt: skip
+
+    def revoke(*names: str) -> None:
+        for name in names:
+            run_openssl("ca", *signer, "-revoke", str(folder / f"{name}.pem"))
+        run_openssl("ca", *signer, "-gencrl", "-out", str(folder / "issuing.crl"))
+
+    return revoke
+
+
+@pytest.mark.version
+def test_a_revoked_client_is_refused_and_another_is_let_in(
+    cli: Cli, revoking: Callable[..., None]
+) -> None:
+    revoking("alice")
+    cases = by_name(shown(cli, "recipe.yaml"))
+    assert list(cases) == [*CASES, "revoked"]
+    assert cases["valid"]["client"] == "bob"
+    assert {key: cases["revoked"][key] for key in ("client", "outcome", "by", "verdict")} == {
+        "client": "alice",
+        "outcome": "refused",
+        "by": "server",
+        "verdict": "certificate revoked (error 23), alert certificate_revoked",
+    }
+
+
+def test_a_revoked_client_by_name_is_not_valid(cli: Cli, revoking: Callable[..., None]) -> None:
+    revoking("alice")
+    told = shown(cli, "recipe.yaml", "--client", "alice", code=1)
+    assert [case["case"] for case in told["cases"] if not case["ok"]] == ["valid"]
+    assert by_name(told)["valid"]["verdict"].startswith("certificate revoked (error 23)")
+
+
+def test_a_list_that_names_nobody_is_told(cli: Cli, revoking: Callable[..., None]) -> None:
+    revoking()
+    text = cli("handshake", "recipe.yaml").stdout
+    assert "-      revoked            not tried: no other client is on issuing.crl\n" in text
+    assert text.endswith("7 cases, all as they should be\n")
