@@ -45,7 +45,9 @@ def text(proof: Proof, *, width: int = sequence.WIDTH, unicode: bool = True) -> 
         whole.append_text(_case(result, width))
     for name, why in proof.untried:
         whole.append(f"{'-':6} {name:18} {visible(f'not tried: {why}')}\n")
-    whole.append(_end(proof), style="bold")
+    whole.append(
+        "\n".join(textwrap.wrap(_end(proof), width, break_on_hyphens=False)) + "\n", style="bold"
+    )
     return whole
 
 
@@ -105,8 +107,8 @@ def _end(proof: Proof) -> str:
     wrong = [result.case.name for result in proof.results if not result.ok]
     total = plural(len(proof.results), "case")
     if not wrong:
-        return f"{total}, all as they should be\n"
-    return f"{len(wrong)} of {total} not as they should be: {', '.join(wrong)}\n"
+        return f"{total}, all as they should be"
+    return f"{len(wrong)} of {total} not as they should be: {', '.join(wrong)}"
 
 
 def commands(proof: Proof) -> str:
