@@ -15,8 +15,8 @@ LONGEST = 500
 ORDER = """
     errors files origin source secret subject names fields issuers fleet model recipe
     template version surroundings workflow member hierarchy extensions artifact step filler review
-    plan checks process verifier foreign revocation journal lock currency worker audit refusals
-    runner revoking session
+    plan checks batch inspection process verifier foreign revocation journal lock currency
+    worker audit refusals schedule runner revoking session
     messages exchange peers cases impostors troupe handshake starters
     render.text render.problem render.script render.envelope render.tree render.report
     render.lines render.progress render.sequence render.proof outcome
