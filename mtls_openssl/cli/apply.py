@@ -58,7 +58,7 @@ def apply(
         wishes = gather(session, rekey, replace, only, renew_within)
         if dry_run:
             decisions = runner.look(session.plan, Journal(session.directory).load(), wishes)
-            output.steps += map(envelope.decision, decisions)
+            output.steps = map(envelope.decision, decisions)
             output.result(script.script(session.plan, [d.step for d in decisions if d.runs]))
         else:
             _apply(session, wishes, jobs or os.cpu_count() or 1, output, wait=wait, verbose=verbose)

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,8 +23,8 @@ class Output:
     command: str
     format: Format = Format.text
     quiet: bool = False
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    """The steps of the JSON, filled as the verb goes."""
+    steps: Iterable[Mapping[str, Any]] = ()
+    """The steps of the JSON."""
     ok: bool = True
     more: dict[str, Any] = field(default_factory=dict)
     """What a verb adds to the JSON beside the steps."""
@@ -77,7 +77,7 @@ def _end(output: Output, error: Failure | None) -> None:
     if output.format is Format.json:
         from mtls_openssl.render.envelope import envelope
 
-        sys.stdout.write(
+        sys.stdout.writelines(
             envelope(output.command, output.steps, error, ok=output.ok, more=output.more)
         )
     if error is not None or not output.ok:

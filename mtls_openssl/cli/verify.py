@@ -63,7 +63,7 @@ def verify(
         checked, reports = audit.audit(session.plan, verifier, within, count)
         if verbose:
             output.say("".join(map(report.asked, reports)))
-        output.steps += [envelope.verified(step, verdicts) for step, verdicts in checked]
+        output.steps = [envelope.verified(step, verdicts) for step, verdicts in checked]
         output.ok = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
         if not quiet or not output.ok:
             output.result(report.verification(checked, session.shown))
