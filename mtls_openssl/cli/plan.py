@@ -53,10 +53,12 @@ def plan(
 
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
         wishes = gather(session, rekey, replace, only, renew_within)
-        decisions = runner.look(session.plan, Journal(session.directory).load(), wishes)
+        journal = Journal(session.directory).load()
+        decisions = runner.look(session.plan, journal, wishes)
         output.steps = map(envelope.decision, decisions)
         if output_format is Format.text:
             _draw(tree.lines(session.plan, decisions), output)
+        output.orphans(session.plan, journal)
 
 
 def _draw(lines: "Iterable[Line]", output: Output) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from mtls_openssl.checks import Verdict
 from mtls_openssl.currency import Decision
 from mtls_openssl.errors import BadInput, Failure
+from mtls_openssl.orphans import Orphan
 from mtls_openssl.runner import Event
 from mtls_openssl.step import Step
 
@@ -51,6 +52,11 @@ class _Stream(list[Mapping[str, Any]]):
 
     def __bool__(self) -> bool:
         return True
+
+
+def orphaned(orphans: Iterable[Orphan]) -> dict[str, Any]:
+    """Give what a verb that looks at a directory adds: entities that the recipe lacks."""
+    return {"orphans": [{"entity": o.name, "files": list(o.files)} for o in orphans]}
 
 
 def decision(item: Decision) -> dict[str, Any]:
