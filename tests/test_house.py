@@ -14,7 +14,7 @@ LONGEST = 500
 
 ORDER = """
     errors files source secret subject names fields issuers recipe
-    template version workflow member hierarchy extensions artifact step filler review plan
+    template version glossary workflow member hierarchy extensions artifact step filler review plan
     checks process verifier journal lock currency worker audit refusals runner session starters
     render.text render.problem render.script render.envelope render.tree render.report
     render.lines render.progress outcome
