@@ -1,6 +1,6 @@
 """Every verb of the command line, each a module that imports what it needs when it runs."""
 
-from mtls_openssl.cli import apply, explain, init, plan, schema, verify  # noqa: F401  each adds its verb
+from mtls_openssl.cli import apply, explain, init, learn, plan, schema, verify  # noqa: F401  each adds its verb
 from mtls_openssl.cli.app import app
 
 
