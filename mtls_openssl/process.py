@@ -5,6 +5,7 @@ nothing else, a session of their own, so that none can ask at the person's termi
 umask 077. Every prompt that openssl is known to print stands in one table, `PROMPTS`.
 """
 
+import fcntl
 import os
 import pty
 import re
@@ -187,6 +188,32 @@ class Runner:
                 os.close(slave)
         return Outcome(child.returncode, "", talk.transcript(), time.monotonic() - start)
 
+    @contextmanager
+    def start(
+        self, argv: Sequence[str], *, secret: Secret | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start a command that is talked to while it runs; it ends with the block.
+
+        `secret` is the first line on its standard input, which stays open. On Linux the command
+        ends also where this program is killed: it holds a pipe whose other end only this program
+        has, and its group is sent SIGIO once that end is gone (F_SETOWN and O_ASYNC, fcntl(2)).
+        """
+        held, leash = os.pipe()
+        try:
+            pipe = subprocess.PIPE
+            with self._child(argv, stdin=pipe, stdout=pipe, inherits=(held,)) as child:
+                fcntl.fcntl(held, fcntl.F_SETOWN, -child.pid)
+                flags = fcntl.fcntl(held, fcntl.F_GETFL)
+                fcntl.fcntl(held, fcntl.F_SETFL, flags | os.O_ASYNC)
+                assert child.stdin
+                with suppress(BrokenPipeError):  # it failed before it read: its end tells
+                    child.stdin.write(_line(secret))
+                    child.stdin.flush()
+                yield child
+        finally:
+            os.close(held)
+            os.close(leash)
+
     def stop(self) -> None:
         """End every child, and let no other begin."""
         with self._guard:
@@ -208,7 +235,13 @@ class Runner:
 
     @contextmanager
     def _child(
-        self, argv: Sequence[str], *, stdin: Any, stdout: Any, stderr: Any = subprocess.PIPE
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: Any,
+        stdout: Any,
+        stderr: Any = subprocess.PIPE,
+        inherits: tuple[int, ...] = (),
     ) -> Iterator["subprocess.Popen[bytes]"]:
         with self._guard:
             if self._stopped:
@@ -223,7 +256,7 @@ class Runner:
                 env=self.environment,
                 start_new_session=True,
                 umask=UMASK,
-                pass_fds=() if self.lock is None else (self.lock,),
+                pass_fds=inherits if self.lock is None else (*inherits, self.lock),
             )
             self._children.add(child)
         try:

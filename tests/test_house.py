@@ -16,10 +16,12 @@ ORDER = """
     errors files source secret subject names fields issuers recipe
     template version glossary workflow member hierarchy extensions artifact step filler review plan
     checks lesson process verifier journal typed learn lab lock currency worker audit refusals
-    runner session starters render.text render.problem render.script render.envelope render.lesson
-    render.markdown render.tutor render.tree render.report render.lines render.progress outcome
+    runner session messages exchange peers cases impostors troupe handshake starters
+    render.text render.problem render.script render.envelope render.lesson render.markdown
+    render.tutor render.tree render.report render.lines render.progress render.sequence
+    render.proof outcome
     cli.options cli.output cli.app
-    cli.apply cli.plan cli.verify cli.explain cli.learn cli.init cli.schema
+    cli.apply cli.plan cli.verify cli.explain cli.handshake cli.learn cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""

@@ -1,6 +1,15 @@
 """Every verb of the command line, each a module that imports what it needs when it runs."""
 
-from mtls_openssl.cli import apply, explain, init, learn, plan, schema, verify  # noqa: F401  each adds its verb
+from mtls_openssl.cli import (  # noqa: F401  each adds its verb
+    apply,
+    explain,
+    handshake,
+    init,
+    learn,
+    plan,
+    schema,
+    verify,
+)
 from mtls_openssl.cli.app import app
 
 
