@@ -142,6 +142,8 @@ def test_a_lab_is_done_by_the_document_s_commands(
     lines = document(recipe, version)
     shown = finish(tutor, lines)
     assert f"All {len(lines)} goals are met." in shown
+    assert re.search(r"ok +valid .*\n +accepted by server", shown)
+    assert re.search(r"\d cases, all as they should be", shown)
     assert (tutor.ended, tutor.code()) == (True, 0)
 
 
@@ -497,6 +499,16 @@ def test_apply_goes_on_from_what_was_learned(cli: Cli, write: Write, version: Ve
     key = (cli.folder / "recipe" / "ca.key").read_bytes()
     cli("apply", "recipe.yaml", env={"EXPORT_PASSWORD": PASSWORD})
     assert (cli.folder / "recipe" / "ca.key").read_bytes() == key
+
+
+def test_a_lab_without_anyone_to_meet_ends_without_a_handshake(cli: Cli, write: Write) -> None:
+    write("workflow: modern\nauthorities: {root: {}}\n")
+    lines = document(
+        "workflow: modern\nauthorities: {root: {}}\n", process.ask_version(cli.openssl)
+    )
+    done = lesson(cli, *[line for _, line, _ in lines])
+    assert f"All {len(lines)} goals are met." in done
+    assert "cases" not in done
 
 
 def test_every_command_that_a_goal_s_last_hint_shows_can_be_typed(version: Version) -> None:

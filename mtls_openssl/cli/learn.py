@@ -1,10 +1,12 @@
 """`learn`: the tutor, who states a goal, lets the learner type, and judges what came of it."""
 
+import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mtls_openssl.cli.app import app
+from mtls_openssl.cli.handshake import show
 from mtls_openssl.cli.options import Directory, Format, Openssl, Recipe
 from mtls_openssl.cli.output import Output, boundary
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from mtls_openssl.glossary import Glossary
     from mtls_openssl.lab import Lab
     from mtls_openssl.learn import Goal
+    from mtls_openssl.session import Session
 
 PROMPT = "$ "
 
@@ -35,6 +38,19 @@ def learn(recipe: Recipe, directory: Directory = None, openssl: Openssl = None) 
             output.say("".join(tutor.news(item) for item in news if item.kind == "lost"))
             Tutor(place, known, output).teach()
             output.say(tutor.finished(place.goals, place.progress, str(recipe)))
+            if place.progress.met == {goal.id for goal in place.goals}:
+                _prove(session, output)
+
+
+def _prove(session: "Session", output: Output) -> None:
+    """Let what the learner made meet, live, where there are two to meet."""
+    from mtls_openssl import handshake
+
+    sections = {member.entity.section for member in session.plan.members}
+    if {"server", "client"} <= sections:
+        proof = handshake.prove(session, jobs=os.cpu_count() or 1)
+        show(proof, output)
+        output.ok = proof.ok
 
 
 class Tutor:
