@@ -22,6 +22,7 @@ from mtls_openssl import checks, learn
 from mtls_openssl.artifact import Artifact
 from mtls_openssl.checks import Verdict
 from mtls_openssl.errors import Fault, Refused
+from mtls_openssl.fields import check_inside
 from mtls_openssl.files import write_whole
 from mtls_openssl.journal import FOLDER, Journal
 from mtls_openssl.learn import Goal, News, Progress
@@ -90,8 +91,16 @@ class Lab:
     def open(self) -> tuple[News, ...]:
         """Make the folders and the tutor's files; take up the progress that was kept.
 
-        Raises Refused for a folder that an apply made.
+        Raises Refused for a folder that an apply made, or for files that are made elsewhere.
         """
+        for path in (path for goal in self.goals for path in goal.step.reads):
+            try:
+                check_inside(path)
+            except Fault:
+                raise Refused(
+                    f"the recipe uses {path}, which is made elsewhere",
+                    "learn a recipe without existing: and request:",
+                ) from None
         if Journal(self.directory).load().done:
             raise Refused(
                 f"{self.directory} was made by apply: there is nothing left to learn in it",

@@ -48,7 +48,15 @@ class Goal:
         paths = [
             path
             for item in self.artifacts
-            for path in (item.path, item.same_key_as, item.trust, *item.untrusted, *item.parts)
+            for path in (
+                item.path,
+                item.same_key_as,
+                item.trust,
+                item.request,
+                item.crl,
+                *item.untrusted,
+                *item.parts,
+            )
         ]
         return tuple(dict.fromkeys(path for path in paths if path))
 
@@ -187,6 +195,12 @@ def _aim(item: Artifact) -> str:
             return f"{certificate} and {key}{more} in {item.path}, {lock}"
         case "mode":
             return f"{item.path} with mode {item.mode}"
+        case "crl":
+            return f"the revocation list of {asked['issuer']} in {item.path}"
+        case "der" | "crl_der":
+            return f"{item.parts[0]} in DER form in {item.path}"
+        case "pkcs8":
+            return f"{item.same_key_as} as PKCS#8 in DER form in {item.path}"
     return f"{', then '.join(item.parts)} in {item.path}" if item.parts else item.path
 
 
@@ -200,4 +214,5 @@ def _key(algorithm: str) -> str:
 def _signed(item: Artifact, asked: Mapping[str, str]) -> str:
     signer = "by itself" if item.trust == item.path else f"by {asked['issuer']}"
     serial = f", with serial number {asked['serial']}" if "serial" in asked else ""
-    return f"signed {signer}, valid {asked['validity']}{serial}"
+    valid = asked.get("validity") or f"from {asked['dates']}"
+    return f"signed {signer}, valid {valid}{serial}"

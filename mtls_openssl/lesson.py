@@ -72,12 +72,15 @@ def teach(plan: Plan, glossary: Glossary, chosen: Sequence[Step] | None = None) 
 def page(plan: Plan, step: Step, glossary: Glossary) -> Page:
     """Explain one step."""
     kinds = {artifact.path: artifact for artifact in step.artifacts if artifact.kind != "mode"}
+    named = _kinds(plan, step)
     made = [
-        Made(path, glossary.file(_kind(plan, kinds[path]), step.section))
+        Made(path, glossary.file(named.get(path, kinds[path].kind), step.section))
         for path in step.writes
         if path in kinds
     ]
-    made += [Made(path, glossary.file("serial", step.section)) for path in step.state]
+    made += [
+        Made(path, glossary.file(named.get(path, "serial"), step.section)) for path in step.state
+    ]
     return Page(
         step,
         glossary.explain(step.argv) if step.argv else (),
@@ -92,15 +95,15 @@ def _place(step: Step) -> str:
     return f"{step.section}.{step.id.rpartition('.')[2]}"
 
 
-def _kind(plan: Plan, artifact: Artifact) -> str:
-    """Tell a file's kind by the workflow's layout, where the artifact's own says less."""
-    if artifact.kind not in ("text", "file"):
-        return artifact.kind
+def _kinds(plan: Plan, step: Step) -> dict[str, str]:
+    """Tell the kinds of files that the layout names: the recipe's, the entity's and its CAs'."""
     once = plan.workflow.layout.get("recipe", {})
-    files = [{kind: name.text({}, str) for kind, name in once.items()}]
-    files += [dict(member.files) for member in plan.members if member.name == artifact.entity]
-    kinds = {path: kind for table in files for kind, path in table.items()}
-    return kinds.get(artifact.path, artifact.kind)
+    tables = [{kind: name.text({}, str) for kind, name in once.items()}]
+    for member in plan.members:
+        if member.name == step.entity:
+            tables += [dict(member.files)]
+            tables += [dict(above.files) for above in member.above()]
+    return {path: kind for table in tables for kind, path in table.items() if path}
 
 
 def looks(artifact: Artifact) -> tuple[tuple[str, ...], ...]:

@@ -67,6 +67,8 @@ PROMPTS = (
     Prompt(r"Enter (?:PEM )?pass phrase(?: for ([^\r\n]+))?:", "passphrase"),
     Prompt(r"Verifying - Enter Export Password:", "password again"),
     Prompt(r"Enter (?:Export|Import) Password:", "password"),
+    Prompt(r"Verifying - Enter Encryption Password:", "encryption again"),
+    Prompt(r"Enter Encryption Password:", "encryption"),
     Prompt(r"([^\r\n\[]+) \[[^\r\n]*\]:", "field"),
 )
 """OpenSSL 1.1.1 to 4.0 and LibreSSL; a "Verifying" stands before what it repeats."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import TypeAlias
 
-from mtls_openssl import currency
+from mtls_openssl import currency, revocation
 from mtls_openssl.artifact import without_errata
 from mtls_openssl.currency import Decision, Wishes
 from mtls_openssl.errors import BadInput, Failure, Fault, Interrupted
@@ -34,7 +34,7 @@ class Event:
 
     step: Step
     status: str
-    """current, started, kept, done or failed."""
+    """current, revoked, left out, started, kept, done or failed."""
     reason: str = ""
     """Why it ran; of a current one, what is to be known of it."""
     seconds: float = 0.0
@@ -70,6 +70,7 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
         Interrupted: told to stop; every child has ended.
     """
     _recover(worker)
+    revocation.restore(worker.directory, [member.name for member in worker.plan.members])
     yield from _keep_what_is_right(worker, wishes)
     decisions = look(worker.plan, worker.journal, wishes)
     refuse(worker, wishes, decisions)
@@ -80,8 +81,19 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
         if not decision.runs:
             record = worker.journal.done.get(decision.step.id)
             let_pass = record.let_pass if record else ()
-            yield Event(decision.step, "current", decision.reason, let_pass=let_pass)
+            yield Event(decision.step, decision.status, decision.reason, let_pass=let_pass)
     yield from _in_parallel(worker, _units(decisions), jobs)
+
+
+def one(worker: Worker, step: Step, reason: str) -> Iterator[Event]:
+    """Do a single step that is in no plan."""
+    fetch_secrets(worker.plan, worker.vault, [step])
+    decision = Decision(step, runs=True, kind="asked", reason=reason)
+    yield Event(step, "started", reason)
+    event = _do(worker, decision)
+    yield event
+    if event.error:
+        raise event.error
 
 
 def fetch_secrets(plan: Plan, vault: Vault, steps: Iterable[Step]) -> None:

@@ -96,11 +96,15 @@ class Verifier:
         match artifact.kind:
             case "key":
                 found["encrypted"] = checks.encrypted(self._text(artifact.path))
+            case "der" | "crl_der":
+                pass  # openssl tells
             case _ if artifact.parts and artifact.kind != "pkcs12":
                 found["parts"] = self._parts(artifact)
             case "text":
                 same = self._text(artifact.path) == artifact.text
                 found["content"] = "as written" if same else "another text"
+            case "state":
+                found["content"] = "there"
             case _:
                 found["content"] = "not empty" if path.stat().st_size else "empty"
         return found
@@ -119,9 +123,13 @@ class Verifier:
         self, artifact: Artifact, found: dict[str, str], asked: list[tuple[Question, Outcome]]
     ) -> dict[str, str]:
         """Hold a file's public key, and a bundle's certificate, against those of its source."""
-        own = found.get("public-key-pem")
+        own = found.get("public-key-text")
         if own and artifact.kind in ("key", "request", "certificate"):
             self._remember(artifact.path, own)
+        if "pem" in found:
+            wanted = checks.pem_blocks(self._text(artifact.parts[0]))
+            same = bool(wanted) and found["pem"] == wanted[0]
+            return {"content": f"that of {artifact.parts[0]}" if same else "another content"}
         if not artifact.same_key_as:
             return {}
         twin = self._public_key(artifact, asked)
@@ -150,10 +158,10 @@ class Verifier:
             kind = "certificate" if artifact.kind == "pkcs12" else _kind_of(self._text(path))
             question = checks.public_key_question(path, artifact.key_need, kind)
             answer = self._ask(question, asked)
-            blocks = checks.pem_blocks(answer.text, "PUBLIC KEY")
-            if not blocks:
+            public = checks.public_key(answer.text)
+            if not public:
                 return None
-            self._remember(path, blocks[0])
+            self._remember(path, public)
         return self._keys[stamp]
 
     def _remember(self, path: str, public_key: str) -> None:

@@ -87,6 +87,8 @@ class Worker:
                 settles.append(("replace", step.entity))
                 facts = {name: report.facts[name] for name in ("not-before", "not-after", "serial")}
                 facts["issuer-name"] = self.issuer(step)
+            elif report.artifact.kind == "crl":
+                facts = {name: report.facts[name] for name in ("not-before", "not-after")}
         done = Done(
             step.identity,
             {path: seen for path in step.reads if (seen := prints[path])},
@@ -141,7 +143,8 @@ class Worker:
 
     def _run(self, step: Step) -> Outcome:
         for file in step.files:
-            write_whole(self.directory / file.path, file.text)
+            if not (file.once and (self.directory / file.path).exists()):
+                write_whole(self.directory / file.path, file.text)
         if not step.argv:
             return Outcome(0, "", "", 0.0)
         replies = [

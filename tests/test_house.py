@@ -13,15 +13,16 @@ LONGEST = 500
 """Lines of a module; more is two modules."""
 
 ORDER = """
-    errors files source secret subject names fields issuers recipe
-    template version glossary workflow member hierarchy extensions artifact step filler review plan
-    checks lesson process verifier journal typed learn lab lock currency worker audit refusals
-    runner session messages exchange peers cases impostors troupe handshake starters
+    errors files origin source secret subject names fields issuers fleet model recipe
+    template version glossary surroundings workflow member hierarchy extensions artifact step filler
+    review plan checks lesson process verifier foreign revocation journal typed learn lab lock
+    currency worker audit refusals runner revoking session
+    messages exchange peers cases impostors troupe handshake starters
     render.text render.problem render.script render.envelope render.lesson render.markdown
     render.tutor render.tree render.report render.lines render.progress render.sequence
     render.proof outcome
-    cli.options cli.output cli.app
-    cli.apply cli.plan cli.verify cli.explain cli.handshake cli.learn cli.init cli.schema
+    cli.options cli.output cli.app cli.view
+    cli.apply cli.plan cli.verify cli.revoke cli.explain cli.handshake cli.learn cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""

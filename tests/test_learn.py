@@ -8,7 +8,7 @@ from mtls_openssl.learn import Goal, Progress
 from mtls_openssl.render import tutor
 from tests.conftest import PROMPTING, SMALL
 from tests.planning import OPENSSL_35, planned
-from tests.test_lesson import MODERN
+from tests.test_lesson import FULL, MODERN
 
 GLOSSARY = glossary.load()
 GOALS = learn.goals(planned(SMALL))
@@ -174,7 +174,7 @@ def test_holes_stand_for_arguments_and_redirections_too() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-@pytest.mark.parametrize("recipe", [SMALL, PROMPTING, MODERN])
+@pytest.mark.parametrize("recipe", [SMALL, PROMPTING, FULL])
 def test_every_goal_has_its_hints_and_its_why(recipe: str, number: int) -> None:
     for goal in learn.goals(planned(recipe)):
         assert tutor.hint(goal, number, GLOSSARY).strip()
@@ -183,7 +183,7 @@ def test_every_goal_has_its_hints_and_its_why(recipe: str, number: int) -> None:
 
 def test_what_the_tutor_says_fits_a_plain_terminal() -> None:
     """80 columns, but for commands and texts, which are shown as they are."""
-    for goal in learn.goals(planned(MODERN)):
+    for goal in learn.goals(planned(FULL)):
         said = tutor.goal(goal) + tutor.why(goal, GLOSSARY) + tutor.hint(goal, 1, GLOSSARY)
         long = [line for line in said.splitlines() if len(line) >= 80]
         assert [line for line in long if not line.startswith("    |")] == []

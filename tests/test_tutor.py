@@ -17,7 +17,7 @@ from mtls_openssl.subject import Subject
 from mtls_openssl.version import Version
 from tests.conftest import PROMPTING, SMALL, Cli
 from tests.planning import planned
-from tests.test_lesson import MODERN
+from tests.test_lesson import FULL, MODERN
 
 Write = Callable[..., Path]
 PASSPHRASE, PASSWORD = "correct horse battery", "staple-of-export"
@@ -134,7 +134,9 @@ def finish(tutor: Learner, lines: list[tuple[str, str, Subject]]) -> str:
 
 
 @pytest.mark.version
-@pytest.mark.parametrize("recipe", [SMALL, PROMPTING, MODERN], ids=["first", "second", "modern"])
+@pytest.mark.parametrize(
+    "recipe", [SMALL, PROMPTING, MODERN, FULL], ids=["first", "second", "modern", "all-of-modern"]
+)
 def test_a_lab_is_done_by_the_document_s_commands(
     recipe: str, learner: Begin, version: Version
 ) -> None:
@@ -436,10 +438,10 @@ def test_what_a_program_says_is_shown_as_it_is(learner: Begin) -> None:
 # Without a terminal
 
 
-def lesson(cli: Cli, *lines: str, code: int = 0) -> str:
+def lesson(cli: Cli, *lines: str, code: int = 0, options: tuple[str, ...] = ()) -> str:
     """Feed lines to the tutor; gives what it says."""
     text = "".join(f"{line}\n" for line in lines)
-    words = ("learn", "recipe.yaml", "--openssl", str(cli.openssl))
+    words = ("learn", "recipe.yaml", "--openssl", str(cli.openssl), *options)
     return cli(*words, text=text, code=code).stderr
 
 
@@ -474,6 +476,15 @@ def test_a_folder_that_apply_made_is_no_lab(cli: Cli, write: Write) -> None:
     shown = lesson(cli, code=1)
     assert "was made by apply: there is nothing left to learn in it" in shown
     assert "name an empty folder by --directory" in shown
+
+
+def test_a_recipe_with_files_made_elsewhere_is_no_lab(cli: Cli, write: Write) -> None:
+    write(MODERN)
+    cli("apply", "recipe.yaml")
+    existing = "existing: {certificate: recipe/root.pem, key: recipe/root.key}"
+    write(f"workflow: modern\nauthorities:\n  root: {{{existing}}}\nclients: {{bob: {{}}}}\n")
+    shown = lesson(cli, code=1, options=("--directory", "lab"))
+    assert "which is made elsewhere" in shown
 
 
 def test_one_learner_at_a_time(learner: Begin, cli: Cli) -> None:

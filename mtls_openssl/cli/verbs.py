@@ -7,6 +7,7 @@ from mtls_openssl.cli import (  # noqa: F401  each adds its verb
     init,
     learn,
     plan,
+    revoke,
     schema,
     verify,
 )

@@ -46,7 +46,7 @@ def goal(item: Goal) -> str:
     if item.reason:
         lines += _wrapped(item.reason, "    ")
     for file in item.given:
-        lines.append(f"    {file.path} is written for you, to be named after -extfile:")
+        lines.append(f"    {file.path} is written for you:")
         lines += [f"    | {line}" for line in file.text.splitlines()]
     return visible("\n".join(["", *lines])) + "\n"
 
