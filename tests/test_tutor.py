@@ -512,6 +512,16 @@ def test_apply_goes_on_from_what_was_learned(cli: Cli, write: Write, version: Ve
     assert (cli.folder / "recipe" / "ca.key").read_bytes() == key
 
 
+def test_the_handshake_opens_keys_by_the_learner_s_own_pass_phrases(
+    learner: Begin, version: Version
+) -> None:
+    """Whatever source the recipe names: it is the learner who chose them."""
+    locked = MODERN.replace("{names: [localhost]}", "{passphrase: {generate: true}}")
+    tutor = learner(locked)
+    shown = finish(tutor, document(locked, version))
+    assert re.search(r"\d cases, all as they should be", shown)
+
+
 def test_a_lab_without_anyone_to_meet_ends_without_a_handshake(cli: Cli, write: Write) -> None:
     write("workflow: modern\nauthorities: {root: {}}\n")
     lines = document(

@@ -12,7 +12,7 @@ from mtls_openssl.cli.output import Output, boundary
 
 if TYPE_CHECKING:
     from mtls_openssl.glossary import Glossary
-    from mtls_openssl.lab import Lab
+    from mtls_openssl.lab import Lab, Remembered
     from mtls_openssl.learn import Goal
     from mtls_openssl.session import Session
 
@@ -39,16 +39,16 @@ def learn(recipe: Recipe, directory: Directory = None, openssl: Openssl = None) 
             Tutor(place, known, output).teach()
             output.say(tutor.finished(place.goals, place.progress, str(recipe)))
             if place.progress.met == {goal.id for goal in place.goals}:
-                _prove(session, output)
+                _prove(session, place.secrets, output)
 
 
-def _prove(session: "Session", output: Output) -> None:
+def _prove(session: "Session", secrets: "Remembered", output: Output) -> None:
     """Let what the learner made meet, live, where there are two to meet."""
     from mtls_openssl import handshake
 
     sections = {member.entity.section for member in session.plan.members}
     if {"server", "client"} <= sections:
-        proof = handshake.prove(session, jobs=os.cpu_count() or 1)
+        proof = handshake.prove(session, jobs=os.cpu_count() or 1, secrets=secrets)
         show(proof, output)
         output.ok = proof.ok
 
