@@ -18,7 +18,7 @@ from mtls_openssl.errors import MachineFault
 from mtls_openssl.messages import TWELVE
 from mtls_openssl.session import open_session
 from mtls_openssl.version import Version
-from tests.conftest import ROOT, Cli
+from tests.conftest import Cli
 
 Write = Callable[..., Path]
 
@@ -472,27 +472,15 @@ def test_the_proof_is_a_value_for_other_rooms(applied: Cli, version: Version) ->
 
 
 @pytest.fixture
-def revoking(cli: Cli, write: Write, run_openssl: Callable[..., str]) -> Callable[..., None]:
-    """Applies a modern recipe whose issuing CA has a list, and puts clients on it by hand."""
-    bundled = (ROOT / "mtls_openssl/workflows/modern.yaml").read_text()
-    authority = 'request: "{name}.csr", extensions'
-    assert authority in bundled
-    write(bundled.replace(authority, f'crl: "{{name}}.crl", {authority}', 1), "mine.yaml")
-    write(MODERN.replace("workflow: modern", "workflow: ./mine.yaml"))
+def revoking(cli: Cli, write: Callable[..., Path]) -> Callable[..., None]:
+    """Applies a modern recipe whose issuing CA keeps a list, and puts clients on it."""
+    url = "crl_url: http://crl.example.com/issuing.crl"
+    write(MODERN.replace("issuing: {", f"issuing: {{{url}, "))
     cli("apply", "recipe.yaml")
-    folder = cli.folder / "recipe"
-    (cli.folder / "index.txt").touch()
-    write(
-        "[ca]\ndefault_ca = a\n"
-        "[a]\ndatabase = index.txt\ndefault_md = sha256\ndefault_crl_days = 30\n", "ca.cnf",
-    )  # fmt: skip
-    signer = ("-config", "ca.cnf", "-cert", str(folder / "issuing.pem"),
-              "-keyfile", str(folder / "issuing.key"))  # fmt: skip
 
     def revoke(*names: str) -> None:
         for name in names:
-            run_openssl("ca", *signer, "-revoke", str(folder / f"{name}.pem"))
-        run_openssl("ca", *signer, "-gencrl", "-out", str(folder / "issuing.crl"))
+            cli("revoke", "recipe.yaml", name)
 
     return revoke
 
