@@ -20,9 +20,10 @@ ORDER = """
     messages exchange peers cases impostors troupe handshake starters
     render.text render.problem render.script render.envelope render.lesson render.markdown
     render.tutor render.tree render.report render.lines render.progress render.sequence
-    render.proof outcome
+    render.proof render.picture render.guide outcome
     cli.options cli.output cli.app cli.view
-    cli.apply cli.plan cli.verify cli.revoke cli.explain cli.handshake cli.learn cli.init cli.schema
+    cli.apply cli.plan cli.verify cli.revoke cli.explain cli.handshake cli.learn cli.guide
+    cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""

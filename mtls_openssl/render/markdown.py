@@ -12,8 +12,8 @@ from mtls_openssl.render.text import visible
 
 def lesson(item: Lesson) -> str:
     """Give the whole lesson."""
-    lines = [f"# {_plain(item.title)}", "", _plain(item.source), ""]
-    lines += [f"The commands are those for {_plain(item.version)}.", ""]
+    lines = [f"# {plain(item.title)}", "", plain(item.source), ""]
+    lines += [f"The commands are those for {plain(item.version)}.", ""]
     for page in item.pages:
         lines += _page(page)
     return visible("\n".join(lines))
@@ -26,19 +26,19 @@ def explanations(items: Iterable[Explanation]) -> str:
 
 def _page(item: Page) -> Iterator[str]:
     step = item.step
-    yield from (f"## {_plain(step.number)} {_plain(terminal.heading(item))}", "")
+    yield from (f"## {plain(step.number)} {plain(terminal.heading(item))}", "")
     if step.explain:
-        yield from (_plain(step.explain), "")
+        yield from (plain(step.explain), "")
     for text in terminal.errata(item):
-        yield from (f"> {_plain(text)}", "")
+        yield from (f"> {plain(text)}", "")
     for file in step.files:
-        yield from (f"{_code(file.path)}:", "", *_fenced(file.text.splitlines(), "ini"))
+        yield from (f"{code(file.path)}:", "", *_fenced(file.text.splitlines(), "ini"))
     for explanation in item.commands:
         yield from _command(explanation)
     if step.answers:
-        yield from (_plain(terminal.asks(item)), "")
+        yield from (plain(terminal.asks(item)), "")
     for made in item.made:
-        yield from (f"{_code(made.path)}: {_plain(made.about)}", "")
+        yield from (f"{code(made.path)}: {plain(made.about)}", "")
     if item.looks:
         lines = [terminal.line(look) for look in item.looks]
         yield from ("Look into it by hand:", "", *_fenced(lines, "sh"))
@@ -46,9 +46,9 @@ def _page(item: Page) -> Iterator[str]:
 
 def _command(item: Explanation) -> Iterator[str]:
     yield from _fenced([command(item.argv)], "sh")
-    yield f"- {_code(' '.join(item.head))}: {_plain(item.command.summary)}"
+    yield f"- {code(' '.join(item.head))}: {plain(item.command.summary)}"
     for word in item.words:
-        yield f"- {_code(' '.join(word.text))}: {_plain(terminal.told(word))}"
+        yield f"- {code(' '.join(word.text))}: {plain(terminal.told(word))}"
     yield ""
 
 
@@ -59,13 +59,13 @@ def _fenced(lines: list[str], language: str) -> Iterator[str]:
     yield from (f"{fence}{language}", *lines, fence, "")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Write code in a line, whatever backticks are in it (CommonMark section 6.1)."""
     ticks = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{ticks}{space}{text}{space}{ticks}"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Let no character of a text mean anything to Markdown."""
     return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
