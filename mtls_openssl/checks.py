@@ -68,7 +68,7 @@ def questions(artifact: Artifact) -> tuple[Question, ...]:
             )
             return (
                 Question("text", argv),
-                Question("chain", _verify(artifact)),
+                Question("chain", verification(artifact)),
                 *_name_questions(artifact),
                 *_revocation_questions(artifact),
             )
@@ -126,7 +126,7 @@ def _name_questions(artifact: Artifact) -> tuple[Question, ...]:
     for number, (host, address) in enumerate(zip_longest(hosts, addresses)):
         words = (*(("-verify_hostname", host) if host else ()),)
         words += ("-verify_ip", address) if address else ()
-        argv = _verify(artifact)
+        argv = verification(artifact)
         questions.append(Question(f"names {number}", (*argv[:2], *words, *argv[2:])))
     return tuple(questions)
 
@@ -134,7 +134,7 @@ def _name_questions(artifact: Artifact) -> tuple[Question, ...]:
 def _revocation_questions(artifact: Artifact) -> tuple[Question, ...]:
     if not artifact.crl:
         return ()
-    argv = _verify(artifact)
+    argv = verification(artifact)
     check = ("-crl_check", "-CRLfile", artifact.crl)
     return (Question("revocation", (*argv[:2], *check, *argv[2:])),)
 
@@ -143,7 +143,8 @@ def _openssl(words: str, artifact: Artifact) -> tuple[str, ...]:
     return ("openssl", *(artifact.path if word == "{}" else word for word in words.split()))
 
 
-def _verify(artifact: Artifact) -> tuple[str, ...]:
+def verification(artifact: Artifact) -> tuple[str, ...]:
+    """Give the command that judges a certificate's chain and purpose; its last word is the file."""
     strict = ("-x509_strict",) if artifact.strict else ()
     itself = ("-check_ss_sig",) if artifact.trust == artifact.path else ()
     between = tuple(word for path in artifact.untrusted for word in ("-untrusted", path))

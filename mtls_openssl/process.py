@@ -143,12 +143,18 @@ class Runner:
                     for part in (*reversed(folder.parents), folder):
                         (self.directory / part).mkdir(mode=0o700, exist_ok=True)
             case _:
-                return self._plain(words, secret, target, appends)
+                return self._plain(words, _line(secret) if secret else None, target, appends)
         return Outcome(0, "", "", time.monotonic() - start)
 
     def pipe(self, first: Sequence[str], second: Sequence[str], secret: Secret | None) -> Outcome:
-        """Run two commands, the first's output into the second, so that no one else sees it."""
+        """Run two commands, the first's output into the second, so that no one else sees it.
+
+        `cat FILE…` is done here.
+        """
         start = time.monotonic()
+        if first[0] == "cat":
+            parts = ((self.directory / name).read_bytes() for name in first[1:])
+            return self._plain(second, b"".join(parts))
         with self._child(first, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
             with self._child(second, stdin=one.stdout, stdout=subprocess.PIPE) as two:
                 assert one.stdout
@@ -224,13 +230,13 @@ class Runner:
                 _kill(child)
 
     def _plain(
-        self, argv: Sequence[str], secret: Secret | None, target: str, appends: bool
+        self, argv: Sequence[str], feed: bytes | None, target: str = "", appends: bool = False
     ) -> Outcome:
         start = time.monotonic()
-        stdin = subprocess.PIPE if secret else subprocess.DEVNULL
+        stdin = subprocess.DEVNULL if feed is None else subprocess.PIPE
         with self._output(target, appends) as stdout:
             with self._child(argv, stdin=stdin, stdout=stdout) as child:
-                output, complaint = child.communicate(_line(secret) if secret else None)
+                output, complaint = child.communicate(feed)
         text = complaint.decode("utf-8", "replace")
         printed = (output or b"").decode("utf-8", "replace")
         return Outcome(child.returncode, printed, text, time.monotonic() - start)
