@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mtls_openssl import checks, glossary, process, source, workflow
+from mtls_openssl import batch, checks, glossary, process, source, workflow
 from mtls_openssl.errors import BadInput
 from mtls_openssl.glossary import Explanation, Option
 from mtls_openssl.version import Version
@@ -122,6 +122,11 @@ def test_every_command_and_check_of_every_golden_plan_is_explained(case: Path) -
         for artifact in step.artifacts:
             for question in checks.questions(artifact):
                 lines += [part for part in (question.argv, question.into) if part]
+    artifacts = [artifact for step in made.steps for artifact in step.artifacts]
+    for kind in (batch.keys(artifacts), batch.certificates(artifacts)):
+        if kind:
+            lines.append(batch.reading(kind).into)
+    lines += [question.argv for question in batch.verifications(batch.certificates(artifacts))]
     assert [word for line in lines for word in unknown(line)] == []
 
 
