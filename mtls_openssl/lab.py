@@ -1,24 +1,17 @@
-"""The learner's folder: runs what was typed, looks at what came of it, and keeps the progress.
+"""The learner's folder: what is made in it is looked at, and the progress is kept.
 
-A command has the learner's own terminal, so that openssl asks there and the learner answers; the
-pass phrases pass this program by. To look into a locked file, the learner is asked once more.
+The pass phrases that the learner chooses are typed to openssl alone; to look into a locked file,
+the learner is asked once more.
 """
 
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import termios
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from types import FrameType
 from typing import Any, TypeAlias
 
-from mtls_openssl import checks, learn
+from mtls_openssl import checks, console, learn
 from mtls_openssl.artifact import Artifact
 from mtls_openssl.checks import Verdict
 from mtls_openssl.errors import Fault, Refused
@@ -27,7 +20,7 @@ from mtls_openssl.files import write_whole
 from mtls_openssl.journal import FOLDER, Journal
 from mtls_openssl.learn import Goal, News, Progress
 from mtls_openssl.plan import FOLDERS, Plan
-from mtls_openssl.process import UMASK, Runner
+from mtls_openssl.process import Runner
 from mtls_openssl.secret import Ask, Need, Secret
 from mtls_openssl.typed import STREAMS, Typed
 from mtls_openssl.verifier import Verifier
@@ -124,56 +117,14 @@ class Lab:
     def run(self, typed: Typed) -> int:
         """Run a command on the learner's terminal; gives its exit code.
 
-        Raises Fault for a file that a symbolic link leads out of the folder, or a missing program.
+        Raises Fault for a symbolic link that leads out of the folder, and as `console.run` does.
         """
         self._give()
         top = self.directory.resolve()
         for path in typed.paths:
             if path not in STREAMS and not (top / path).resolve().is_relative_to(top):
                 raise Fault(f"{path} leads out of the folder", "name a file in it")
-        program = self._program(typed.argv[0])
-        with _terminal_kept(), self._target(typed) as stdout:
-            return self._child(program, typed, stdout)
-
-    def _program(self, name: str) -> str:
-        found = str(self.runner.binary) if name == "openssl" else shutil.which(name)
-        if not found:
-            raise Fault(f"there is no {name} on this machine")
-        return found
-
-    @contextmanager
-    def _target(self, typed: Typed) -> Iterator[int | None]:
-        if not typed.target:
-            yield None
-            return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_TRUNC
-        try:
-            descriptor = os.open(self.directory / typed.target, flags, 0o600)
-        except OSError as error:
-            raise Fault(f"{typed.target}: {error.strerror}") from None
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-
-    def _child(self, program: str, typed: Typed, stdout: int | None) -> int:
-        """Let a child have the terminal until it ends; ^C is meant for it, not for the tutor."""
-        shared = sys.stdin is not None and sys.stdin.isatty()
-        lock = self.runner.lock
-        before = signal.signal(signal.SIGINT, _nothing)
-        try:
-            with subprocess.Popen(
-                typed.argv, executable=program, cwd=self.directory, umask=UMASK, stdout=stdout,
-                env=self.runner.environment, stdin=None if shared else subprocess.DEVNULL,
-                start_new_session=not shared, pass_fds=() if lock is None else (lock,),
-            ) as child:  # fmt: skip
-                try:
-                    return child.wait()
-                except BaseException:
-                    child.kill()
-                    raise
-        finally:
-            signal.signal(signal.SIGINT, before)
+        return console.run(self.runner, typed)
 
     def after(self, typed: Typed, code: int) -> tuple[News, ...]:
         """Tell what a command that ended with this code changed."""
@@ -285,21 +236,3 @@ def _unlocked(artifact: Artifact, directory: FilePath) -> Artifact:
         if checks.encrypted((directory / artifact.path).read_text("utf-8", "replace")) == "no":
             return replace(artifact, need=None)
     return artifact
-
-
-def _nothing(_: int, __: FrameType | None) -> None:
-    """Let ^C pass by; unlike SIG_IGN, a handler is not handed on to the child (execve(2))."""
-
-
-@contextmanager
-def _terminal_kept() -> Iterator[None]:
-    """Put the terminal back as it was, whatever a command that was broken off left of it."""
-    if sys.stdin is None or not sys.stdin.isatty():
-        yield
-        return
-    descriptor = sys.stdin.fileno()
-    settings = termios.tcgetattr(descriptor)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, settings)

@@ -16,7 +16,7 @@ ORDER = """
     errors files origin source secret subject names fields issuers fleet model recipe
     template version glossary surroundings workflow member hierarchy extensions artifact step filler
     review plan checks lesson batch inspection process verifier foreign revocation journal typed
-    learn lab lock currency worker audit refusals schedule runner revoking session
+    console learn lab lock currency worker audit refusals schedule runner revoking session
     messages exchange peers cases impostors troupe handshake starters
     render.text render.problem render.script render.envelope render.lesson render.markdown
     render.tutor render.tree render.report render.lines render.progress render.sequence

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -358,6 +359,20 @@ def test_control_c_at_openssl_s_prompt_ends_openssl_and_not_the_tutor(learner: B
     shown = tutor.wait()
     assert re.search(r"it ended with exit code|it was broken off", shown)
     assert "next    1.1 ca" in tutor.type("show")
+
+
+@pytest.mark.parametrize("asking", [False, True])
+def test_a_signal_ends_the_tutor_and_what_it_runs(learner: Begin, cli: Cli, asking: bool) -> None:
+    tutor = learner(PROMPTING)
+    if asking:
+        tutor.child.sendline("openssl genrsa -aes256 -out ca/ca.key 2048")
+        tutor.child.expect("ass phrase[^\n]*:")
+    tutor.child.kill(signal.SIGTERM)
+    assert "error: interrupted" in tutor.wait()
+    assert tutor.code() == 130
+    again = Learner(cli)  # nothing holds the folder any more
+    assert "16 goals" in again.wait()
+    again.leave()
 
 
 def test_the_terminal_echoes_again_after_openssl_was_broken_off(learner: Begin) -> None:

@@ -1,14 +1,16 @@
 """`learn`: the tutor, who states a goal, lets the learner type, and judges what came of it."""
 
 import os
+import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from mtls_openssl.cli.app import app
 from mtls_openssl.cli.handshake import show
 from mtls_openssl.cli.options import Directory, Format, Openssl, Recipe
 from mtls_openssl.cli.output import Output, boundary
+from mtls_openssl.errors import Interrupted
 
 if TYPE_CHECKING:
     from mtls_openssl.glossary import Glossary
@@ -27,6 +29,8 @@ def learn(recipe: Recipe, directory: Directory = None, openssl: Openssl = None) 
         from mtls_openssl.render import tutor
         from mtls_openssl.session import open_session
 
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, _leave)  # unlike ^C, they end the tutor
         session = open_session(recipe, directory, openssl)
         journal.prepare(session.directory)
         with lock.locked(session.directory) as descriptor:
@@ -40,6 +44,10 @@ def learn(recipe: Recipe, directory: Directory = None, openssl: Openssl = None) 
             output.say(tutor.finished(place.goals, place.progress, str(recipe)))
             if place.progress.met == {goal.id for goal in place.goals}:
                 _prove(session, place.secrets, output)
+
+
+def _leave(*_: object) -> NoReturn:
+    raise Interrupted("interrupted", "learn again to go on from here")
 
 
 def _prove(session: "Session", secrets: "Remembered", output: Output) -> None:
@@ -67,15 +75,13 @@ class Tutor:
         _with_editing(self.lab)
         while goal := self.goal():
             try:
-                line = self.read()
+                if not self.take(self.read().strip(), goal):
+                    return
             except KeyboardInterrupt:
                 self.output.say("\n")  # ^C cancels the line, as in a shell
             except EOFError:
                 self.output.say("\n")
                 return
-            else:
-                if not self.take(line.strip(), goal):
-                    return
 
     def goal(self) -> "Goal | None":
         """Give the goal that is next, and state it where it is new."""
