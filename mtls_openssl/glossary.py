@@ -29,6 +29,8 @@ class Family:
     option: str
     """What stands for them among a command's options: -DIGEST."""
     pattern: re.Pattern[str]
+    common: tuple[str, ...]
+    """Those that are meant most likely, for whoever misspells one."""
 
 
 @dataclass(frozen=True)
@@ -171,11 +173,14 @@ class Glossary:
     def _unknown(self, command: Command, word: str, after: tuple[str, ...]) -> Word:
         """Say what was meant perhaps, and take that one's value along."""
         known = [name for name in command.options if not self._is_family(name)]
-        close = get_close_matches(word, known, n=1, cutoff=0.6)
-        meant = command.options[close[0]] if close else None
+        own = [family for family in self.families if family.option in command.options]
+        named = [f"-{name}" for family in own for name in family.common]
+        algorithm = any(family.pattern.fullmatch(word[1:]) for family in self.families)
+        close = get_close_matches(word, [] if algorithm else known + named, n=1, cutoff=0.6)
+        meant = self.find(command, close[0]) if close else None
         takes = meant.value if meant else not command.argument
         value = after if takes and after and not re.match("[-<>]", after[0]) else ()
-        return Word((word, *value), None, hint=f"did you mean {meant.name}?" if meant else "")
+        return Word((word, *value), None, hint=f"did you mean {close[0]}?" if close else "")
 
     def find(self, command: Command, name: str) -> Option | None:
         """Find an option by its name, an algorithm's own name included."""
@@ -229,7 +234,8 @@ def load() -> Glossary:
 def build(data: Mapping[str, Any]) -> Glossary:
     """Make a glossary of plain data."""
     families = tuple(
-        Family(f"-{name}", re.compile(pattern)) for name, pattern in data["families"].items()
+        Family(f"-{name}", re.compile(entry["pattern"]), tuple(entry["common"].split()))
+        for name, entry in data["families"].items()
     )
     commands = {name: _command(name, entry, data) for name, entry in data["commands"].items()}
     programs = {name: _program(name, entry) for name, entry in data["programs"].items()}

@@ -208,6 +208,8 @@ def test_a_cipher_is_an_option(name: str) -> None:
     [
         ("openssl x509 -dayz 7", "-dayz 7: did you mean -days?"),
         ("openssl x509 -xyzzy", "-xyzzy: "),
+        ("openssl x509 -sha265 -noout", "-sha265: did you mean -sha256?"),
+        ("openssl genrsa -aes265 2048", "-aes265: did you mean -aes256?"),
         ("openssl genrsa -outt ca.key", "-outt ca.key: did you mean -out?"),
         ("openssl x509 -in", "-in: FILE is missing"),
         ("openssl x509 -req=1", "-req=1: it takes no value"),
