@@ -44,7 +44,8 @@ class Troupe:
             raise BadInput((), f"--{section}: there is no {section} {name!r} in the recipe", hint)
         if not able:
             raise BadInput((), f"the recipe has no {section}", f"add one under {section}s:")
-        return next((member for member in able if member.name not in besides), able[0])
+        now = [member for member in able if not member.dates] or able  # a fixture may be expired
+        return next((member for member in now if member.name not in besides), now[0])
 
     def scene(
         self, folder: FilePath, server: Member, client: Member, known: frozenset[str], tls: Tls

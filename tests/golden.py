@@ -37,7 +37,7 @@ def made(case: Path) -> dict[str, str]:
         decisions = runner.look(result, Journal(Path(empty)).load(), Wishes())
     return {
         "script.sh": script.script(result, result.steps),
-        "plan.json": envelope.envelope("plan", map(envelope.decision, decisions)),
+        "plan.json": "".join(envelope.envelope("plan", map(envelope.decision, decisions))),
         "lesson.md": markdown.lesson(lesson.teach(result, glossary.load())),
     }
 

@@ -42,7 +42,7 @@ def _step(step: Step) -> Iterator[str]:
         why = f"Erratum for OpenSSL {step.erratum.openssl}: {step.erratum.why}"
         yield from textwrap.wrap(visible(why), 98, initial_indent="# ", subsequent_indent="# ")
     for file in step.files:
-        yield from _here_document(file)
+        yield from here_document(file)
     yield from (f"# asks for {visible(wanted(answer))}" for answer in step.answers)
     if step.argv:
         yield command(step.argv)
@@ -55,7 +55,8 @@ def wanted(answer: Answer) -> str:
     return f"the subject: {to_text(answer.subject)}; a dot for every other field"
 
 
-def _here_document(file: WrittenFile) -> Iterator[str]:
+def here_document(file: WrittenFile) -> Iterator[str]:
+    """Give a file that the tool writes as a here-document, or, once only, where there is none."""
     lines = file.text.removesuffix("\n").split("\n") if file.text else []
     end = "EOF"
     while end in lines:
