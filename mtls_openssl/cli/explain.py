@@ -72,7 +72,7 @@ def _commands(words: list[str], lesson_format: LessonFormat, output: Output) -> 
     from mtls_openssl.render import lesson, markdown
 
     found = glossary.load().explain(words)
-    output.steps += map(lesson.command_as_json, found)
+    output.steps = map(lesson.command_as_json, found)
     if lesson_format is LessonFormat.markdown:
         output.result(markdown.explanations(found))
     else:
@@ -99,7 +99,7 @@ def _recipe(
     made = open_session(Path(words[0]), directory, openssl, verbatim=verbatim).plan
     chosen = lesson.choose(made, words[1]) if len(words) > 1 else None
     taught = lesson.teach(made, glossary.load(), chosen)
-    output.steps += [terminal.as_json(page) for page in taught.pages]
+    output.steps = map(terminal.as_json, taught.pages)
     if lesson_format is LessonFormat.markdown:
         output.result(markdown.lesson(taught))
     else:
