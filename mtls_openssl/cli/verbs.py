@@ -2,9 +2,12 @@
 
 from mtls_openssl.cli import (  # noqa: F401  each adds its verb
     apply,
+    explain,
     export,
+    guide,
     handshake,
     init,
+    learn,
     plan,
     revoke,
     schema,

@@ -43,12 +43,12 @@ def _step(step: Step) -> Iterator[str]:
         yield from textwrap.wrap(visible(why), 98, initial_indent="# ", subsequent_indent="# ")
     for file in step.files:
         yield from here_document(file)
-    yield from (f"# asks for {visible(_wanted(answer))}" for answer in step.answers)
+    yield from (f"# asks for {visible(wanted(answer))}" for answer in step.answers)
     if step.argv:
         yield command(step.argv)
 
 
-def _wanted(answer: Answer) -> str:
+def wanted(answer: Answer) -> str:
     """Tell what to type where a command asks; of a secret, only whose it is."""
     if answer.need:
         return f"{answer.need.purpose}{', twice' if answer.fresh else ''}"
