@@ -175,7 +175,7 @@ class Worker:
         full = os.path.join(self.directory, path)
         parent = os.path.dirname(full)
         if parent not in self._inner:
-            root, real = map(os.path.realpath, (self.directory, parent))
+            root, real = os.path.realpath(self.directory), os.path.realpath(parent)
             self._inner[parent] = os.path.commonpath([real, root]) == root
         if os.path.islink(full) or not self._inner[parent]:
             raise MachineFault(
