@@ -80,7 +80,8 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
         Interrupted: told to stop; every child has ended.
     """
     _recover(worker)
-    revocation.restore(worker.directory, [member.name for member in worker.plan.members])
+    databases = [m.files["database"] for m in worker.plan.members if "database" in m.files]
+    revocation.restore(worker.directory, databases)
     decisions = look(worker.plan, worker.journal, wishes)
     kept = list(_keep_what_is_right(worker, decisions))
     yield from kept
