@@ -144,7 +144,7 @@ def _keep_what_is_right(worker: Worker, decisions: Iterable[Decision]) -> Iterat
             continue
         fetch_secrets(worker.plan, worker.vault, [step])
         reports = worker.verifier.look_at(map(without_errata, step.artifacts))
-        if not any(report.failures for report in reports):
+        if not any(report.failures for report in reports) and not worker.taken(step, reports):
             worker.record(step, reports)
             yield Event(step, "kept", "it was there, and is right", reports=reports)
 
