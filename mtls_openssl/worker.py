@@ -24,6 +24,9 @@ from mtls_openssl.verifier import Report, Verifier
 
 REPLACED = f"{FOLDER}/replaced"
 _MACHINE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO}
+_NOT_WRITABLE = re.compile(r"Permission denied|Read-only file system")
+_OPENED = re.compile(r"fopen\('?([^',]+)")
+"""The file that openssl names in its error queue, as 1.1.1 and as 3.0 write it."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +290,9 @@ def _named(error: Exception, directory: FilePath, step: Step, *, full: bool) -> 
     number = error.errno if isinstance(error, OSError) else None
     if full or number == errno.ENOSPC or "No space left" in output:
         return MachineFault(f"the disk is full: {directory}", "make room, then apply again")
+    if match := _NOT_WRITABLE.search(output):
+        where = _OPENED.search(output)
+        return MachineFault(f"{where[1] if where else directory}: {match[0]}", "look at its mode")
     match error:
         case Failure():
             return error
