@@ -5,7 +5,6 @@ The database is openssl ca(1)'s own, so that whatever a person revokes by hand c
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
@@ -41,7 +40,7 @@ def read(recipe: Recipe, directory: FilePath) -> dict[str, tuple[Revoked, ...]]:
         path = directory / database_of(entity)
         revoked: tuple[Revoked, ...] = ()
         for place in (path, path.with_name(f"{path.name}.old")):  # a kill may leave only the old
-            with suppress(FileNotFoundError, NotADirectoryError):
+            if _filled(place):
                 revoked = entries(place.read_text("utf-8", "replace"))
                 break
         listed = directory / entity.declared.files.get("crl", f"{entity.name}.crl")
@@ -65,17 +64,20 @@ def _date(digits: str) -> datetime:
     return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
 
 
-def restore(directory: FilePath, databases: Iterable[str]) -> None:
-    """Put back a database that a kill caught between its two names.
+def restore(directory: FilePath, paths: Iterable[str]) -> None:
+    """Put back a database, or a list's number, that a kill or a full disk took away.
 
-    openssl ca renames the old one away and the new one in its place; whoever was revoked in
-    between is revoked again by whoever asked for it.
+    openssl ca renames the old one away and the new one in its place, and does not notice where
+    that could not be written; whoever was revoked in between is revoked again by whoever asked.
     """
-    for database in databases:
-        path = directory / database
+    for path in map(directory.joinpath, paths):
         old = path.with_name(f"{path.name}.old")
-        if old.exists() and not path.exists():
+        if _filled(old) and not _filled(path):
             old.rename(path)
+
+
+def _filled(path: FilePath) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def step(member: Member, reason: str) -> Step:

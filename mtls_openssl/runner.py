@@ -80,12 +80,13 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
         Interrupted: told to stop; every child has ended.
     """
     _recover(worker)
-    databases = [m.files["database"] for m in worker.plan.members if "database" in m.files]
-    revocation.restore(worker.directory, databases)
+    kinds = ("database", "crl_number")
+    kept = [m.files[kind] for m in worker.plan.members for kind in kinds if kind in m.files]
+    revocation.restore(worker.directory, kept)
     decisions = look(worker.plan, worker.journal, wishes)
-    kept = list(_keep_what_is_right(worker, decisions))
-    yield from kept
-    if kept:
+    found = list(_keep_what_is_right(worker, decisions))
+    yield from found
+    if found:
         decisions = look(worker.plan, worker.journal, wishes)
     refuse(worker, wishes, decisions)
     fetch_secrets(worker.plan, worker.vault, [d.step for d in decisions if d.runs])
@@ -126,11 +127,15 @@ def fetch_secrets(plan: Plan, vault: Vault, steps: Iterable[Step]) -> None:
 
 
 def _recover(worker: Worker) -> None:
-    """Finish moving away what a killed apply had begun to."""
+    """Finish moving away what a killed apply had begun to; begin a cut-off serial file anew."""
     for moved in worker.journal.begun.values():
         for path, kept in moved.items():
             if not (worker.directory / kept).exists() and (worker.directory / path).exists():
                 worker.move(path, kept)
+    for path in {path for step in worker.plan.steps for path in step.state}:
+        full = worker.directory / path
+        if path.endswith(".srl") and full.is_file() and not full.stat().st_size:
+            full.unlink()  # -CAcreateserial draws another
 
 
 def _keep_what_is_right(worker: Worker, decisions: Iterable[Decision]) -> Iterator[Event]:

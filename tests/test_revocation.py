@@ -568,6 +568,7 @@ def test_a_database_that_lost_someone_is_refused_and_nothing_is_done(
             database.write_text(database.read_text().splitlines(keepends=True)[0])
             serials = serials[1:]
         case "text":
+            database.with_name("index.txt.old").unlink()
             database.write_text("")
         case _:
             for path in database.parent.glob("index.txt*"):
@@ -588,6 +589,20 @@ def test_a_database_that_lost_someone_is_refused_and_nothing_is_done(
         (place.directory / name).write_bytes(content)
     assert set(place.statuses("apply").values()) <= {"current", "revoked", "kept"}
     assert len(place.listed()) == 2
+
+
+@pytest.mark.version
+def test_what_a_full_disk_left_empty_is_put_back(place: Place) -> None:
+    """openssl ca does not notice that it could not write its new database, or the next number."""
+    place.revoke("alice")
+    for name in ("index.txt", "crlnumber"):
+        path = place.directory / "issuing.ca" / name
+        path.rename(path.with_name(f"{name}.old"))
+        path.write_text("")
+    assert place.statuses("plan")["alice.certificate"] == "revoked"
+    place.revoke("bob")
+    assert len(place.listed()) == 2
+    assert set(place.statuses("apply").values()) == {"current", "revoked"}
 
 
 @pytest.mark.version

@@ -138,3 +138,13 @@ def test_a_certificate_of_ones_own_from_a_copy_is_taken_back(cli: Cli, write: Wr
     assert statuses(cli)["bob.certificate"] == "kept"
     assert (cli.folder / "recipe/bob.pem").read_bytes() == first
     cli("verify", "recipe.yaml")
+
+
+def test_a_serial_file_that_was_cut_off_is_begun_anew(cli: Cli, write: Write) -> None:
+    """As a kill or a full disk leaves it: openssl can't go on from an empty one."""
+    write("workflow: mutual-tls\nauthorities:\n  ca:\nservers:\n  web:\n")
+    cli("apply", "recipe.yaml")
+    (cli.folder / "recipe/ca.srl").write_text("")
+    (cli.folder / "recipe/web.pem").unlink()
+    cli("apply", "recipe.yaml")
+    cli("verify", "recipe.yaml")
