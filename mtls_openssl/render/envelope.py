@@ -19,13 +19,15 @@ def envelope(
     error: Failure | None = None,
     *,
     ok: bool = True,
+    more: Mapping[str, Any] | None = None,
 ) -> str:
-    """Give the whole object as text."""
+    """Give the whole object as text; `more` is what a verb adds to it."""
     content = {
         "version": VERSION,
         "command": command,
         "ok": ok and error is None,
         "steps": list(steps),
+        **(more or {}),
         "error": None if error is None else failure(error),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
