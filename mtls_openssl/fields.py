@@ -21,6 +21,14 @@ KEY_KINDS = (
     "ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87",
 )  # fmt: skip
 DIGESTS = ("sha224", "sha256", "sha384", "sha512")
+SERVER_TARGETS = (
+    "nginx", "openldap", "apache", "haproxy", "postgresql", "mosquitto", "redis", "stunnel",
+)  # fmt: skip
+"""The programs whose configuration as a server can be printed; the documents' two come first."""
+CLIENT_TARGETS = (
+    "curl", "firefox", "chromium", "python", "node", "java", "ldap", "kubernetes",
+)  # fmt: skip
+"""The programs whose configuration as a client can be printed."""
 LONGEST_LIFE = 36_500
 """Days; past 2049 a certificate's dates change their form, past 9999 there is none."""
 
@@ -86,6 +94,24 @@ def parse_serial(value: object) -> int | str:
         shown = told(value if value is None or isinstance(value, bool) else text)
         raise Fault(f"{shown} is no serial number", "write a positive number, random or file")
     return number
+
+
+def targets(known: tuple[str, ...]) -> Any:
+    """Annotate a field that names programs to print configuration for."""
+
+    def parse_one(value: object) -> str:
+        if value not in known:
+            raise Fault(f"{told(value)} is no target here", suggestion(value, known))
+        return str(value)
+
+    def parse(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value:
+            raise Fault("config: is a list of targets", f"write config: [{known[0]}]")
+        items = parse_each(parse_one, (((number,), item) for number, item in enumerate(value)))
+        return tuple(dict.fromkeys(items))
+
+    items = {"type": "array", "items": {"enum": list(known)}, "minItems": 1}
+    return parsed(parse, items)
 
 
 def choice(what: str, values: Iterable[str]) -> Any:

@@ -15,10 +15,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mtls_openssl import issuers, source
 from mtls_openssl.errors import BadInput, Path, Problem
 from mtls_openssl.fields import (
+    CLIENT_TARGETS,
     CONSTRAINTS_SCHEMA,
     DIGESTS,
     KEY_KINDS,
     LONGEST_LIFE,
+    SERVER_TARGETS,
     Key,
     choice,
     parse_constraints,
@@ -28,6 +30,7 @@ from mtls_openssl.fields import (
     parse_serial,
     parse_whole,
     parsed,
+    targets,
     text,
 )
 from mtls_openssl.issuers import Issuers
@@ -127,7 +130,19 @@ class EndEntity(EntityOptions):
     names: Annotated[tuple[str, ...] | None, *parsed(parse_names, NAMES_SCHEMA)] = None
 
 
-_EndEntities: TypeAlias = dict[str, Annotated[EndEntity, BeforeValidator(_empty_for_none)]]
+_CONFIG = "The programs that `config` prints configuration for, where no --for says otherwise."
+
+
+class Server(EndEntity):
+    """A server."""
+
+    config: Annotated[tuple[str, ...], *targets(SERVER_TARGETS)] = Field((), description=_CONFIG)
+
+
+class Client(EndEntity):
+    """A client."""
+
+    config: Annotated[tuple[str, ...], *targets(CLIENT_TARGETS)] = Field((), description=_CONFIG)
 
 
 class _File(_Model):
@@ -144,8 +159,14 @@ class _File(_Model):
     )
     defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Options()
     authorities: dict[str, Annotated[Authority, BeforeValidator(_empty_for_none)]]
-    servers: Annotated[_EndEntities, BeforeValidator(_empty_for_none)] = {}
-    clients: Annotated[_EndEntities, BeforeValidator(_empty_for_none)] = {}
+    servers: Annotated[
+        dict[str, Annotated[Server, BeforeValidator(_empty_for_none)]],
+        BeforeValidator(_empty_for_none),
+    ] = {}
+    clients: Annotated[
+        dict[str, Annotated[Client, BeforeValidator(_empty_for_none)]],
+        BeforeValidator(_empty_for_none),
+    ] = {}
 
 
 @dataclass(frozen=True)
