@@ -21,14 +21,6 @@ KEY_KINDS = (
     "ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87",
 )  # fmt: skip
 DIGESTS = ("sha224", "sha256", "sha384", "sha512")
-SERVER_TARGETS = (
-    "nginx", "openldap", "apache", "haproxy", "postgresql", "mosquitto", "redis", "stunnel",
-)  # fmt: skip
-"""The programs whose configuration as a server can be printed; the documents' two come first."""
-CLIENT_TARGETS = (
-    "curl", "firefox", "chromium", "python", "node", "java", "ldap", "kubernetes",
-)  # fmt: skip
-"""The programs whose configuration as a client can be printed."""
 LONGEST_LIFE = 36_500
 """Days; past 2049 a certificate's dates change their form, past 9999 there is none."""
 

@@ -15,12 +15,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from mtls_openssl import issuers, source
 from mtls_openssl.errors import BadInput, Path, Problem
 from mtls_openssl.fields import (
-    CLIENT_TARGETS,
     CONSTRAINTS_SCHEMA,
     DIGESTS,
     KEY_KINDS,
     LONGEST_LIFE,
-    SERVER_TARGETS,
     Key,
     choice,
     parse_constraints,
@@ -35,6 +33,7 @@ from mtls_openssl.fields import (
 )
 from mtls_openssl.issuers import Issuers
 from mtls_openssl.names import NAMES_SCHEMA, parse_names
+from mtls_openssl.programs import CLIENT_TARGETS, SERVER_TARGETS
 from mtls_openssl.secret import SOURCE_SCHEMA, Env, Source, parse_source
 from mtls_openssl.source import Document, suggestion
 from mtls_openssl.subject import SUBJECT_SCHEMA, Subject, merge, parse_subject

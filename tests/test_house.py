@@ -13,13 +13,14 @@ LONGEST = 500
 """Lines of a module; more is two modules."""
 
 ORDER = """
-    errors files source secret subject names fields issuers recipe
+    errors programs files source secret subject names fields issuers recipe
     template version workflow member hierarchy extensions artifact step filler review plan
     checks process verifier journal lock currency worker audit refusals runner session starters
+    quoting setting configuration
     render.text render.problem render.script render.envelope render.tree render.report
     render.lines render.progress outcome
     cli.options cli.output cli.app
-    cli.apply cli.plan cli.verify cli.init cli.schema
+    cli.apply cli.plan cli.verify cli.config cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""
