@@ -98,7 +98,7 @@ def redis(value: str) -> str:
 
 
 def stunnel(value: str) -> str:
-    """Write as stunnel(8) reads it."""
+    """Write for the program of that name: its man page, "Configuration file"."""
     return _to_the_lines_end(value, "stunnel.conf")
 
 
