@@ -29,7 +29,8 @@ class Joined:
 
     file: Place
     parts: tuple[Place, ...]
-    """What a person must join to have it; empty where the plan makes it, or one file will do."""
+    made: bool
+    """Whether it is there; otherwise a person joins the parts."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,8 @@ class Folder:
 
     def joined(self, made: str | None, otherwise: str, parts: list[str]) -> Joined:
         """Give the place of the file that the plan makes of these, or that a person must."""
-        if made or len(parts) == 1:
-            return Joined(self.at(made or parts[0]), ())
-        return Joined(self.at(otherwise), tuple(map(self.at, parts)))
+        there = made or (parts[0] if len(parts) == 1 else "")
+        return Joined(self.at(there or otherwise), tuple(map(self.at, parts)), bool(there))
 
 
 def settle(plan: Plan, member: Member, folder: Folder) -> Setting:

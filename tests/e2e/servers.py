@@ -95,25 +95,36 @@ class Server:
     """Whether it listens on a fixed port, and so wants a network of its own."""
 
 
+def settled(world: World, name: str, port: int) -> Place:
+    """Make a folder in a world, which the unprivileged user can write to."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=world.folder))
+    folder.chmod(0o755)
+    give_away(folder)
+    return Place(world, folder, port)
+
+
+@contextmanager
+def serving(target: str, world: World, printed: str = "") -> Iterator[Place]:
+    """Start a target's program in a world, with what is printed for it, or with another text."""
+    server = SERVERS[target]
+    place = settled(world, target, 443 if server.isolated else free_port())
+    text = printed or world.printed(target)
+    follow(place, text)
+    with started(place, as_user(server.start(place, text)), isolated=server.isolated):
+        yield place
+
+
 @contextmanager
 def running(target: str, world: World) -> Iterator[Callable[[Identity | None], Answer]]:
-    """Start a target's program in a world; give a way to visit it."""
-    server = SERVERS[target]
-    folder = Path(tempfile.mkdtemp(prefix=f"{target}-", dir=world.folder))
-    folder.chmod(0o755)
-    place = Place(world, folder, 443 if server.isolated else free_port())
-    text = world.printed(target)
-    give_away(folder)
-    follow(place, text)
-    argv = as_user(server.start(place, text))
+    """Start a target's program in a world; give a way to visit it, and to hear what it logs."""
 
     def visit(who: Identity | None) -> Answer:
-        log = folder / "log"
+        log = place.folder / "log"
         before = len(log.read_text(errors="replace"))
-        answer = server.visit(place, who)
+        answer = SERVERS[target].visit(place, who)
         return replace(answer, said=answer.said + log.read_text(errors="replace")[before:])
 
-    with started(place, argv, isolated=server.isolated):
+    with serving(target, world) as place:
         yield visit
 
 
@@ -137,10 +148,10 @@ def started(place: Place, argv: list[str], *, isolated: bool = False) -> Iterato
         _await(place, child, log)
         yield
     finally:
-        _end(child)
+        end(child)
 
 
-def _end(child: "subprocess.Popen[bytes]") -> None:
+def end(child: "subprocess.Popen[bytes]") -> None:
     """End a server and its children, which are a session of their own."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
@@ -169,8 +180,10 @@ def _nginx(place: Place, text: str) -> list[str]:
     config = place.write("nginx.conf", f"""\
 daemon off; master_process off; pid {folder}/pid; error_log stderr info;
 events {{}}
-http {{ {temporary} access_log off;
-  server {{ listen 127.0.0.1:{place.port} ssl; include {printed}; return 200 "welcome"; }} }}
+http {{ {temporary} default_type text/plain;
+  log_format who "$status $ssl_client_verify $ssl_client_s_dn"; access_log {folder}/access who;
+  server {{ listen 127.0.0.1:{place.port} ssl; include {printed};
+    return 200 "welcome, $ssl_client_s_dn"; }} }}
 """)  # fmt: skip
     return ["nginx", "-e", "stderr", "-c", config]
 
