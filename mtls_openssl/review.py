@@ -167,7 +167,7 @@ def _unused(recipe: Recipe, workflow: Workflow, entity: Entity) -> Iterator[Prob
         name for part in workflow.layout.get(entity.section, {}).values() for name in part.names()
     }
     known |= {"subject"} if any(name.startswith("subject") for name in known) else set()
-    for option in sorted(entity.declared.model_fields_set - {"issuer", "files"}):
+    for option in sorted(entity.declared.model_fields_set - {"issuer", "files", "config"}):
         used = known & OPTION_SLOTS[option]
         if not used and getattr(entity.declared, option) is not None:
             message = f"the workflow {workflow.name} makes nothing of {option}: here"
