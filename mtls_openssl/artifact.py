@@ -6,6 +6,7 @@ name: subject, issuer, serial, validity, purpose, chain.
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mtls_openssl import extensions
 from mtls_openssl.fields import DIGESTS
@@ -18,7 +19,7 @@ PURPOSES = {"server": "sslserver", "client": "sslclient"}
 """Which `openssl verify -purpose` a certificate must serve."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """One thing that must hold of a file."""
 
@@ -31,7 +32,12 @@ class Expectation:
     """Whether only an erratum asks for it: a file made before, without it, is right too."""
 
 
-@dataclass(frozen=True)
+PRIVATE = Expectation("private", "yes")
+NOT_EMPTY = Expectation("content", "not empty")
+GOOD_SIGNATURE = Expectation("signature", "good")
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """A file, what it is, and what must hold of it."""
 
@@ -60,6 +66,14 @@ class Artifact:
     mode: str = ""
     """The mode that chmod gives it, in octal."""
     strict: bool = False
+    timeless: bool = False
+    """Whether its chain is judged whatever the time: a fixture's dates are meant to be so."""
+    dated: bool = False
+    """Whether its own dates are fixed by the recipe."""
+    request: str = ""
+    """The request that a certificate is made of."""
+    crl: str = ""
+    """The revocation list that tells whether a certificate was revoked."""
 
 
 def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: bool) -> Artifact:
@@ -76,11 +90,19 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
         case "certificate":
             return _certificate(plain, member, argv, requested)
         case "combined":
-            private = (Expectation("private", "yes"), Expectation("parts", "exactly what it joins"))
+            private = (PRIVATE, Expectation("parts", "exactly what it joins"))
             return replace(plain, expectations=private, parts=_parts(member))
         case "pkcs12":
             return _pkcs12(plain, member, argv)
-    return replace(plain, expectations=(Expectation("content", "not empty"),))
+        case "crl":
+            return _list(plain, member)
+        case "crl_der" | "der":
+            source = member.files["crl" if kind == "crl_der" else "certificate"]
+            expected = Expectation("content", f"that of {source}")
+            return replace(plain, expectations=(expected,), parts=(source,))
+        case "pkcs8":
+            return _pkcs8(plain, member)
+    return replace(plain, expectations=(NOT_EMPTY,))
 
 
 def _parts(member: Member) -> tuple[str, ...]:
@@ -90,7 +112,7 @@ def _parts(member: Member) -> tuple[str, ...]:
 def _key(plain: Artifact, member: Member) -> Artifact:
     encrypted = "yes" if member.passphrase else "no"
     expectations = (
-        Expectation("private", "yes"),
+        PRIVATE,
         Expectation("encrypted", encrypted),
         Expectation("algorithm", str(member.options.key)),
     )
@@ -99,7 +121,7 @@ def _key(plain: Artifact, member: Member) -> Artifact:
 
 def _request(plain: Artifact, member: Member) -> Artifact:
     expectations = (
-        Expectation("signature", "good"),
+        GOOD_SIGNATURE,
         Expectation("subject", to_text(member.subject)),
         Expectation("public-key", f"that of {member.files['key']}"),
     )
@@ -122,12 +144,13 @@ def _certificate(
         Expectation("subject", to_text(member.subject)),
         Expectation("issuer", to_text(issuer.subject)),
         Expectation("public-key", f"that of {twin}"),
-        Expectation("validity", f"{member.options.days} days"),
+        _validity(member),
     ]
     if (serial := _option(argv, "-set_serial")) is not None:
         expectations.append(Expectation("serial", str(int(serial, 0))))
-    if digests := [word[1:] for word in argv if word[1:] in DIGESTS]:
-        expectations.append(Expectation("digest", digests[0]))
+    digests = [word[1:] for word in argv if word[1:] in DIGESTS]
+    if digest := _option(argv, "-md") or next(iter(digests), None):
+        expectations.append(Expectation("digest", digest))
     if authority:
         expectations.append(Expectation("ca", "yes"))
     expectations.append(Expectation("chain", "good"))
@@ -143,6 +166,38 @@ def _certificate(
         untrusted=tuple(ca.files["certificate"] for ca in above[:-1]),
         purpose=purpose,
         strict=member.strict,
+        timeless=member.timeless,
+        dated=member.dates is not None,
+        request=twin if requested else "",
+    )
+
+
+def _validity(member: Member) -> Expectation:
+    if dates := member.dates:
+        return Expectation("dates", " to ".join(date.isoformat() for date in dates))
+    return Expectation("validity", f"{member.options.days} days")
+
+
+def _list(plain: Artifact, member: Member) -> Artifact:
+    serials = sorted(f"{entry.serial:X}" for entry in member.revoked or ())
+    expectations = (
+        GOOD_SIGNATURE,
+        Expectation("issuer", to_text(member.subject)),
+        Expectation("validity", f"{member.options.crl_days} days"),
+        Expectation("revoked", ", ".join(serials) or "nobody"),
+    )
+    return replace(plain, expectations=expectations, trust=member.files["certificate"])
+
+
+def _pkcs8(plain: Artifact, member: Member) -> Artifact:
+    key = member.files["key"]
+    expectations = (PRIVATE, Expectation("public-key", f"that of {key}"))
+    return replace(
+        plain,
+        expectations=expectations,
+        need=member.passphrase,
+        same_key_as=key,
+        key_need=member.passphrase,
     )
 
 
@@ -150,7 +205,7 @@ def _pkcs12(plain: Artifact, member: Member, argv: tuple[str, ...]) -> Artifact:
     chain = _option(argv, "-certfile")
     more = (Expectation("chain", f"that of {chain}"),) if chain else ()
     expectations = (
-        Expectation("private", "yes"),
+        PRIVATE,
         Expectation("opens", "with its password"),
         Expectation("certificate", f"that of {member.files['certificate']}"),
         Expectation("public-key", f"that of {member.files['certificate']}"),
@@ -166,11 +221,14 @@ def _pkcs12(plain: Artifact, member: Member, argv: tuple[str, ...]) -> Artifact:
 
 def with_extensions(artifact: Artifact, text: str, *, by_erratum: bool) -> Artifact:
     """Expect of a certificate the extensions that its extension file asks for."""
-    more = tuple(
-        Expectation(name, value, by_erratum=by_erratum)
-        for name, value in extensions.asked(text).items()
-    )
+    more = _extensions(text, by_erratum=by_erratum)
     return replace(artifact, expectations=artifact.expectations + more)
+
+
+@lru_cache(maxsize=64)  # an extension file without names is the same for a whole fleet
+def _extensions(text: str, *, by_erratum: bool) -> tuple[Expectation, ...]:
+    asked = extensions.asked(text)
+    return tuple(Expectation(name, value, by_erratum=by_erratum) for name, value in asked.items())
 
 
 def with_names(artifact: Artifact, names: tuple[str, ...]) -> Artifact:
@@ -198,8 +256,10 @@ def _option(argv: tuple[str, ...], option: str) -> str | None:
     return argv[argv.index(option) + 1] if option in argv[:-1] else None
 
 
-def written(path: str, entity: str, text: str) -> Artifact:
-    """Say what a file must be that the tool writes itself."""
+def written(path: str, entity: str, text: str | None) -> Artifact:
+    """Say what a file must be that the tool writes itself, or, without a text, only begins."""
+    if text is None:
+        return Artifact("state", path, entity, (Expectation("content", "there"),))
     return Artifact("text", path, entity, (Expectation("content", "as written"),), text=text)
 
 
@@ -211,6 +271,8 @@ def with_mode(path: str, entity: str, mode: str) -> Artifact:
 
 def mended(artifact: Artifact, why: str, names: tuple[str, ...]) -> Artifact:
     """Note the expectations that fail where an erratum is left out."""
+    if not any(expectation.name in names for expectation in artifact.expectations):
+        return artifact
     return replace(
         artifact,
         expectations=tuple(

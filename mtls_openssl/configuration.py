@@ -103,7 +103,7 @@ def _problem(path: FilePath, error: jinja2.TemplateError) -> Problem:
 
 
 def configure(
-    plan: Plan, target: str | None, name: str | None, folder: str, templates: Templates
+    plan: Plan, target: str | None, name: str | None, folder: Folder, templates: Templates
 ) -> Iterator[Configuration]:
     """Give the configurations that are asked for, or that the recipe names; raises BadInput."""
     if target is not None and target not in TARGETS:
@@ -111,9 +111,11 @@ def configure(
     wanted = list(_wanted(plan, target, name))
     if not wanted:
         raise BadInput((), *_nothing(plan, target, name))
+    members = {member.name: member for member, _ in wanted}
+    settings = {one.entity: one for one in settle(plan, members.values(), folder)}
     for member, program in wanted:
-        settled = settle(plan, member, Folder(folder))
-        yield Configuration(member.name, program, templates.render(program, settled))
+        text = templates.render(program, settings[member.name])
+        yield Configuration(member.name, program, text)
 
 
 def _wanted(plan: Plan, target: str | None, name: str | None) -> Iterator[tuple[Member, str]]:
@@ -121,6 +123,8 @@ def _wanted(plan: Plan, target: str | None, name: str | None) -> Iterator[tuple[
     for member in plan.members:
         section = member.entity.section
         if section not in ("server", "client") or name not in (None, member.name):
+            continue
+        if "key" not in member.files:  # only signed here
             continue
         if target is None:
             for program in getattr(member.entity.declared, "config", ()):
@@ -141,6 +145,9 @@ def _nothing(plan: Plan, target: str | None, name: str | None) -> tuple[str, str
             f"add --for with one of {', '.join(TARGETS)}, or config: [...] to an entity"
         )
     section = _section(target)
+    keyless = [m.name for m in plan.members if "key" not in m.files]
+    if name in keyless:
+        return f"the key of {name} is not here", "it stays where the request was made"
     known = [m.name for m in plan.members if m.entity.section == section]
     if name is None:
         return f"{target} is a {section}'s program, and the recipe has no {section}", ""

@@ -5,12 +5,18 @@ revocation lists there are, and where all of it lies.
 """
 
 import posixpath
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
 from mtls_openssl.recipe import AUTHORITIES
 from mtls_openssl.secret import Generate, Need
+
+TRUST = "trust.pem"
+"""What a file of all CAs is called where the workflow makes none."""
+PURPOSE = "extendedKeyUsage"
+"""The extension by which a certificate says whom it is for (RFC 5280, section 4.2.1.12)."""
 
 
 @dataclass(frozen=True)
@@ -78,52 +84,54 @@ class Folder:
     """Where the plan's directory lies on the machine that is configured."""
 
     path: str
+    moved: bool = False
+    """Whether that is another place than here: what lay outside the directory lies in it there."""
 
     def at(self, name: str) -> Place:
         """Give the place of a file of the plan's."""
-        path = posixpath.normpath(posixpath.join(self.path, name))
+        outside = posixpath.isabs(name) and self.moved
+        path = posixpath.normpath(
+            posixpath.join(self.path, posixpath.basename(name) if outside else name)
+        )
         return Place(f"./{path}" if path.startswith("-") else path)
 
     def locked(self, need: Need | None) -> Locked | None:
         """Give the place of a secret's text."""
         return Locked(self.at(need.kept), isinstance(need.source, Generate)) if need else None
 
-    def joined(self, made: str | None, otherwise: str, parts: list[str]) -> Joined:
+    def joined(self, made: str | None, parts: list[str]) -> Joined:
         """Give the place of the file that the plan makes of these, or that a person must."""
         there = made or (parts[0] if len(parts) == 1 else "")
-        return Joined(self.at(there or otherwise), tuple(map(self.at, parts)), bool(there))
+        return Joined(self.at(there or TRUST), tuple(map(self.at, parts)), bool(there))
 
 
-def settle(plan: Plan, member: Member, folder: Folder) -> Setting:
-    """Settle what the program of an entity that has a key here is told."""
+def settle(plan: Plan, members: Iterable[Member], folder: Folder) -> Iterator[Setting]:
+    """Settle what the programs of entities that have a key here are told."""
     authorities = [m for m in plan.members if m.entity.section in AUTHORITIES]
+    roots = tuple((m.name, folder.at(m.files["certificate"])) for m in authorities if not m.issuer)
     lists = {m.name: m.files["crl"] for m in authorities if "crl" in m.files}
-    unlisted = [m.name for m in authorities if m.name not in lists]
-    certificates = [m.files["certificate"] for m in authorities]
-    together = {
+    unlisted = tuple(m.name for m in authorities if m.name not in lists) if lists else ()
+    made = {
         kind: name.text({}, str) for kind, name in plan.workflow.layout.get("recipe", {}).items()
     }
-    return Setting(
-        entity=member.name,
-        certificate=folder.at(member.files.get("chain") or member.files["certificate"]),
-        key=folder.at(member.files["key"]),
-        passphrase=folder.locked(member.passphrase),
-        trust=folder.joined(together.get("trust"), "trust.pem", certificates),
-        roots=tuple(
-            (m.name, folder.at(m.files["certificate"])) for m in authorities if m.issuer is None
-        ),
-        crl=None
-        if unlisted
-        else folder.joined(together.get("crls"), "crls.pem", [*lists.values()]),
-        unlisted=tuple(unlisted) if lists else (),
-        levels=max(len(m.above()) for m in plan.members),
-        purposes=_tells_purposes(plan, member),
-        bundle=folder.at(member.files.get("pkcs12") or f"{member.name}.p12"),
-        bundled="pkcs12" in member.files,
-        bundle_password=folder.locked(member.export_password),
-    )
-
-
-def _tells_purposes(plan: Plan, member: Member) -> bool:
-    files = (file for step in plan.of(member.name) for file in step.files)
-    return any("extendedKeyUsage" in file.text for file in files)
+    certificates = [m.files["certificate"] for m in authorities]
+    trust = folder.joined(made.get("trust"), certificates)
+    crl = folder.joined(made["crls"], [*lists.values()]) if lists and not unlisted else None
+    levels = max(len(m.above()) for m in plan.members)
+    telling = {step.entity for step in plan.steps for file in step.files if PURPOSE in file.text}
+    for member in members:
+        yield Setting(
+            entity=member.name,
+            certificate=folder.at(member.files.get("chain") or member.files["certificate"]),
+            key=folder.at(member.files["key"]),
+            passphrase=folder.locked(member.passphrase),
+            trust=trust,
+            roots=roots,
+            crl=crl,
+            unlisted=unlisted,
+            levels=levels,
+            purposes=member.name in telling,
+            bundle=folder.at(member.files.get("pkcs12") or f"{member.name}.p12"),
+            bundled="pkcs12" in member.files,
+            bundle_password=folder.locked(member.export_password),
+        )

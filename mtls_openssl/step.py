@@ -8,12 +8,12 @@ from mtls_openssl.subject import Subject
 from mtls_openssl.workflow import Erratum
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a command will ask, and what it is to be told."""
 
     kind: str
-    """passphrase, password (of a PKCS#12 bundle) or subject."""
+    """passphrase, encryption (a pass phrase of PKCS#8), password (of PKCS#12) or subject."""
     file: str = ""
     """The key that a pass phrase opens."""
     need: Need | None = None
@@ -22,15 +22,17 @@ class Answer:
     subject: Subject = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WrittenFile:
     """A file that the tool writes itself, and a script shows as a here-document."""
 
     path: str
     text: str
+    once: bool = False
+    """Whether it is only written where there is none: a beginning that others go on from."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One command, its effects, its answers, what must hold afterwards, and its explanation."""
 

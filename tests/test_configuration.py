@@ -2,15 +2,16 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from mtls_openssl.configuration import BUNDLED, TARGETS, Templates, configure
 from mtls_openssl.errors import BadInput
 from mtls_openssl.programs import CLIENT_TARGETS, SERVER_TARGETS
+from mtls_openssl.setting import Folder
 from tests.conftest import PROMPTING, SMALL, Cli
 from tests.planning import planned
 
@@ -32,7 +33,7 @@ clients:
 
 def printed(text: str, target: str | None, name: str | None = None, folder: str = "/pki") -> str:
     """What is printed for a recipe."""
-    made = configure(planned(text), target, name, folder, Templates())
+    made = configure(planned(text), target, name, Folder(folder), Templates())
     return "\n".join(one.text for one in made)
 
 
@@ -104,7 +105,7 @@ def test_a_pass_phrase_that_is_kept_nowhere_is_to_be_written_by_the_person() -> 
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_target_has_one_template_and_prints_one_block_for_each_entity(target: str) -> None:
     assert len(list(BUNDLED.glob(f"{target}.*"))) == 1
-    made = list(configure(planned(HIERARCHY), target, None, "/pki", Templates()))
+    made = list(configure(planned(HIERARCHY), target, None, Folder("/pki"), Templates()))
     servers = target in SERVER_TARGETS
     assert [one.entity for one in made] == (["web", "api"] if servers else ["alice", "bob"])
     for one in made:
@@ -121,7 +122,7 @@ def test_a_certificate_that_does_not_say_whom_it_is_for_is_pointed_out() -> None
 
 
 def test_what_the_recipe_names_is_printed_without_for() -> None:
-    made = list(configure(planned(HIERARCHY), None, None, "/pki", Templates()))
+    made = list(configure(planned(HIERARCHY), None, None, Folder("/pki"), Templates()))
     assert [(one.entity, one.target) for one in made] == [
         ("web", "nginx"), ("web", "openldap"), ("alice", "curl"),
     ]  # fmt: skip
@@ -161,19 +162,19 @@ def test_a_prefix_that_looks_like_an_option_is_none() -> None:
 
 
 LISTED = """\
-workflow: ./lists.yaml
-authorities: {root: , issuing: {issuer: root}}
+workflow: modern
+authorities:
+  root:
+  issuing: {issuer: root, crl_url: http://crl.example.com/issuing.crl}
 servers: {web: }
 clients: {alice: }
 """
+"""With an address of its list, an authority keeps one, and so does every one above it."""
 
 
-def listed(target: str, section: str = "authority") -> str:
-    """What is printed where the authorities of a section keep revocation lists."""
-    flow = yaml.safe_load((BUNDLED.parents[1] / "workflows/modern.yaml").read_text("utf-8"))
-    flow["layout"][section]["crl"] = "{name}.crl"
-    made = configure(planned(LISTED, yaml.safe_dump(flow)), target, None, "/pki", Templates())
-    return "\n".join(one.text for one in made)
+def listed(target: str) -> str:
+    """What is printed where all authorities keep revocation lists."""
+    return printed(LISTED, target)
 
 
 @pytest.mark.parametrize(
@@ -189,10 +190,19 @@ def listed(target: str, section: str = "authority") -> str:
         ("python", 'context.load_verify_locations("/pki/crls.pem")'),
     ],
 )
-def test_revocation_lists_are_joined_and_told(target: str, line: str) -> None:
+def test_the_file_of_all_revocation_lists_is_told(target: str, line: str) -> None:
     told = listed(target)
     assert line in told.splitlines()
-    assert "   cat /pki/root.crl /pki/issuing.crl > /pki/crls.pem\n" in told
+    assert not re.search(r"^(#|;|//)   cat ", told, re.MULTILINE)
+
+
+def test_where_no_file_of_all_cas_is_made_the_person_is_told_to_make_it() -> None:
+    two = SMALL.replace("  ca: {", "  other: {}\n  ca: {").replace(
+        "server: {", "server: {issuer: ca, "
+    )
+    told = printed(two.replace("  client:\n", "  client:\n    issuer: other\n"), "nginx")
+    assert "\n#   cat /pki/other.pem /pki/ca.pem > /pki/trust.pem\n" in told
+    assert "\nssl_client_certificate /pki/trust.pem;\n" in told
 
 
 def test_haproxy_is_told_of_the_lists_where_it_binds() -> None:
@@ -210,10 +220,15 @@ def test_redis_says_that_it_knows_no_lists() -> None:
 
 
 def test_where_one_ca_keeps_no_list_revocation_is_said_not_to_be_looked_at() -> None:
-    told = listed("nginx", "issuing")
+    told = printed(
+        LISTED.replace("issuing: {", "other: {issuer: root}\n  issuing: {")
+        .replace("{web: }", "{web: {issuer: issuing}}")
+        .replace("{alice: }", "{alice: {issuer: issuing}}"),
+        "nginx",
+    )
     assert "ssl_crl" not in told
     assert (
-        "Revocation is not looked at: lists of every CA are wanted, and there is none of root."
+        "Revocation is not looked at: lists of every CA are wanted, and there is none of other."
         in told
     )
 
@@ -225,9 +240,9 @@ def test_an_own_template_lies_over_the_bundled_one(tmp_path: Path) -> None:
     (tmp_path / "nginx.mine").write_text("{{ entity }}: {{ key | nginx }}\n")
     templates = Templates(tmp_path)
     plan = planned(SMALL)
-    [mine] = configure(plan, "nginx", None, "/a b", templates)
+    [mine] = configure(plan, "nginx", None, Folder("/a b"), templates)
     assert mine.text == 'server: "/a b/server.key"\n'
-    [bundled] = configure(plan, "redis", None, "/pki", templates)
+    [bundled] = configure(plan, "redis", None, Folder("/pki"), templates)
     assert bundled.text == printed(SMALL, "redis")
 
 
@@ -246,7 +261,7 @@ def test_a_faulty_template_is_pointed_at(
 ) -> None:
     (tmp_path / "nginx.conf").write_text(text)
     with pytest.raises(BadInput) as caught:
-        list(configure(planned(SMALL), "nginx", None, "/pki", Templates(tmp_path)))
+        list(configure(planned(SMALL), "nginx", None, Folder("/pki"), Templates(tmp_path)))
     [problem] = caught.value.problems
     assert (problem.file, problem.line) == (str(tmp_path / "nginx.conf"), line)
     assert problem.message.startswith(message)

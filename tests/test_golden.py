@@ -27,7 +27,7 @@ def test_a_recipe_comes_to_what_was_reviewed(case: Path) -> None:
 def test_a_case_is_made_of_its_files_alone(case: Path) -> None:
     """No file is forgotten in a case, and each is looked at."""
     names = {path.name for path in case.iterdir()} - {"recipe.yaml", "openssl.txt"}
-    assert names - {"lesson.yaml"} == {"script.sh", "plan.json"}
+    assert names - {"lesson.yaml"} == {"script.sh", "plan.json", "lesson.md"}
 
 
 def test_the_bundled_recipes_are_cases_as_they_are() -> None:
@@ -58,7 +58,8 @@ done
 def test_bash_takes_from_the_script_the_very_words_of_the_plan(case: Path, tmp_path: Path) -> None:
     """Quoting is right: what the shell hands to openssl is the plan's argv, and nothing else."""
     text = (case / "script.sh").read_text("utf-8").replace("} </dev/tty", "} </dev/null")
-    (tmp_path / "work").mkdir()
+    for folder in ("", *(name for step in golden.planned(case).steps for name in step.folders)):
+        (tmp_path / "work" / folder).mkdir(parents=True)
     log = tmp_path / "log"
     subprocess.run(
         ["bash", "-e"], input=STANDIN + re.sub(r"(?m)^cat (?!> )", ": cat ", text), text=True,

@@ -13,14 +13,18 @@ LONGEST = 500
 """Lines of a module; more is two modules."""
 
 ORDER = """
-    errors programs files source secret subject names fields issuers recipe
-    template version workflow member hierarchy extensions artifact step filler review plan
-    checks process verifier journal lock currency worker audit refusals runner session starters
+    errors programs files origin source secret subject names fields issuers fleet model recipe
+    template version glossary surroundings workflow member hierarchy extensions artifact step filler
+    review plan checks lesson batch inspection process verifier foreign revocation journal typed
+    console learn lab lock currency orphans worker audit refusals schedule runner revoking session
+    messages exchange peers cases impostors troupe handshake starters
     quoting setting configuration
-    render.text render.problem render.script render.envelope render.tree render.report
-    render.lines render.progress outcome
-    cli.options cli.output cli.app
-    cli.apply cli.plan cli.verify cli.config cli.init cli.schema
+    render.text render.problem render.script render.export render.envelope render.lesson
+    render.markdown render.tutor render.tree render.report render.lines render.progress
+    render.sequence render.proof render.picture render.guide outcome
+    cli.options cli.output cli.app cli.view
+    cli.apply cli.plan cli.verify cli.revoke cli.export cli.explain cli.handshake cli.learn
+    cli.guide cli.config cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""

@@ -75,13 +75,15 @@ def config(
     with boundary("config", output_format, quiet) as output:
         from mtls_openssl import configuration
         from mtls_openssl.session import open_session
+        from mtls_openssl.setting import Folder
 
         output.more["configurations"] = []
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
         if name is not None:
             session.check_names("--name", frozenset({name}))
         overlaid = configuration.Templates(templates)
-        folder = str(session.directory) if prefix is None else prefix
+        here = str(session.directory)
+        folder = Folder(here) if prefix is None else Folder(prefix, moved=True)
         made = list(configuration.configure(session.plan, target, name, folder, overlaid))
         output.more["configurations"] += [
             {"entity": one.entity, "target": one.target, "text": one.text} for one in made

@@ -10,7 +10,6 @@ from mtls_openssl.cli.options import (
     Format,
 )
 from mtls_openssl.cli.output import boundary
-from mtls_openssl.errors import BadInput
 
 
 @app.command()
@@ -37,14 +36,4 @@ def init(
         from mtls_openssl import starters
 
         text = starters.starter(workflow)
-        if target is None or str(target) == "-":
-            output.result(text)
-            return
-        try:
-            with target.open("x", encoding="utf-8") as stream:
-                stream.write(text)
-        except FileExistsError:
-            raise BadInput(
-                (), f"{target} is there already", "choose another name, or move it away"
-            ) from None
-        output.say(f"{target} is written; next: mtls-openssl apply --dry-run {target}\n")
+        output.write(text, target, f"next: mtls-openssl apply --dry-run {target}")

@@ -3,8 +3,14 @@
 from mtls_openssl.cli import (  # noqa: F401  each adds its verb
     apply,
     config,
+    explain,
+    export,
+    guide,
+    handshake,
     init,
+    learn,
     plan,
+    revoke,
     schema,
     verify,
 )

@@ -45,6 +45,7 @@ def verify(
     """Check all that is on disk against the recipe; change nothing."""
     with boundary("verify", output_format, quiet) as output:
         from mtls_openssl import audit, process
+        from mtls_openssl.journal import Journal
         from mtls_openssl.render import envelope, report
         from mtls_openssl.runner import fetch_secrets
         from mtls_openssl.session import open_session
@@ -63,7 +64,8 @@ def verify(
         checked, reports = audit.audit(session.plan, verifier, within, count)
         if verbose:
             output.say("".join(map(report.asked, reports)))
-        output.steps += [envelope.verified(step, verdicts) for step, verdicts in checked]
+        output.steps = [envelope.verified(step, verdicts) for step, verdicts in checked]
         output.ok = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
         if not quiet or not output.ok:
             output.result(report.verification(checked, session.shown))
+        output.orphans(session.plan, Journal(session.directory).load())

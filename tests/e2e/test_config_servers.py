@@ -12,9 +12,9 @@ pytestmark = pytest.mark.e2e
 
 CASES = {
     "modern": ("right", "leaf", "none", "foreign", "expired", "revoked", "server"),
-    "mutual-tls": ("right", "none", "foreign", "expired", "server"),
+    "mutual-tls": ("right", "none", "foreign", "expired", "revoked", "server"),
 }
-"""Who knocks, by workflow; a tutorial has neither chains, of which a leaf is a part, nor lists."""
+"""Who knocks, by workflow; a tutorial has no chains, of which a leaf is a part."""
 VERDICTS = {
     "none": "certificate required|no required ssl certificate|requires a valid client certificate"
     "|peer did not return a certificate|tls negotiation failure",

@@ -1,7 +1,7 @@
 """Who meets whom: a recipe that is applied, and beside it those who must be kept out.
 
-Foreign, expired and revoked certificates are made by hand with openssl, as `openssl ca` lets one
-choose any dates and revokes what `x509` issued.
+The revoked are the recipe's own, and where its workflow knows dates, the expired; the rest is made
+by hand with openssl.
 """
 
 import os
@@ -14,16 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from mtls_openssl import process
-from tests.conftest import ROOT
 
+PEOPLE = {"right": "alice", "revoked": "mallory"}
+"""The clients that come of the recipes, by case."""
 UNPRIVILEGED = "nobody"
 """Who the programs run as where the tests run as root."""
 
 MODERN = """\
-workflow: ./lists.yaml
+workflow: modern
 directory: pki
 defaults: {subject: {O: Example}}
 authorities:
@@ -34,6 +33,7 @@ servers:
 clients:
   alice: {names: [alice@example.com], pkcs12: {password: {generate: true}}}
   mallory: {}
+  methuselah: {not_before: 2020-01-01, not_after: 2021-01-01}
 """
 TUTORIAL = """\
 workflow: mutual-tls
@@ -45,17 +45,16 @@ servers:
   server: {subject: {CN: localhost}}
 clients:
   alice: {pkcs12: {password: {generate: true}}}
+  mallory: {pkcs12: {password: {generate: true}}}
 """
 CA = """\
 [ca]
 default_ca = here
 [here]
-database = {folder}/{name}.index
+database = {folder}/index
 new_certs_dir = {folder}
 rand_serial = yes
 default_md = sha256
-default_crl_days = 30
-unique_subject = no
 policy = any
 [any]
 commonName = supplied
@@ -86,8 +85,6 @@ class World:
     folder: Path
     openssl: Path
     trust: Path
-    server: str
-    """The server's entity."""
     identities: dict[str, Identity | None]
     """By case: right, leaf, none, foreign, expired, revoked, server."""
 
@@ -130,74 +127,51 @@ def world(workflow: str, openssl: Path) -> Iterator[World]:
 
 
 def _modern(folder: Path, openssl: Path) -> World:
-    flow = yaml.safe_load((ROOT / "mtls_openssl/workflows/modern.yaml").read_text())
-    flow["layout"]["authority"].setdefault("crl", "{name}.crl")
-    (folder / "lists.yaml").write_text(yaml.safe_dump(flow, sort_keys=False))
-    (folder / "recipe.yaml").write_text(MODERN)
-    run_cli(folder, openssl, "apply", "recipe.yaml", "--quiet")
-    pki = folder / "pki"
+    pki = _applied(folder, openssl, MODERN)
     made: dict[str, Identity | None] = {
-        "right": Identity(pki / "alice.chain.pem", pki / "alice.key", "alice"),
-        "leaf": Identity(pki / "alice.pem", pki / "alice.key", "alice"),
-        "revoked": Identity(pki / "mallory.chain.pem", pki / "mallory.key", "mallory"),
-        "server": Identity(
-            pki / "api.example.com.chain.pem", pki / "api.example.com.key", "api.example.com"
-        ),
+        case: Identity(pki / f"{name}.chain.pem", pki / f"{name}.key", name)
+        for case, name in {**PEOPLE, "expired": "methuselah", "server": "api.example.com"}.items()
     }
-    authority = Authority(openssl, pki, "issuing", pki / "issuing.pem", pki / "issuing.key")
-    authority.run("-revoke", str(pki / "mallory.pem"))
-    for one in (authority, Authority(openssl, pki, "root", pki / "root.pem", pki / "root.key")):
-        one.run("-gencrl", "-out", str(pki / f"{one.name}.crl"))
-    return _with_strangers(
-        World("modern", folder, openssl, pki / "trust.pem", "api.example.com", made), authority
-    )
+    made["leaf"] = Identity(pki / "alice.pem", pki / "alice.key", "alice")
+    home = World("modern", folder, openssl, pki / "trust.pem", made)
+    return _with_strangers(home)
 
 
 def _tutorial(folder: Path, openssl: Path) -> World:
-    (folder / "recipe.yaml").write_text(TUTORIAL)
-    run_cli(folder, openssl, "apply", "recipe.yaml", "--quiet")
-    pki = folder / "pki"
+    pki = _applied(folder, openssl, TUTORIAL)
     made: dict[str, Identity | None] = {
-        "right": Identity(pki / "alice.pem", pki / "alice.key", "alice"),
-        "server": Identity(pki / "localhost.pem", pki / "server.key", "localhost"),
+        case: Identity(pki / f"{name}.pem", pki / f"{name}.key", name)
+        for case, name in PEOPLE.items()
     }
-    authority = Authority(openssl, pki, "ca", pki / "ca.pem", pki / "ca.key")
-    return _with_strangers(
-        World("mutual-tls", folder, openssl, pki / "ca.pem", "server", made), authority
-    )
+    made["server"] = Identity(pki / "localhost.pem", pki / "server.key", "localhost")
+    made["expired"] = _expired(openssl, pki)
+    return _with_strangers(World("mutual-tls", folder, openssl, pki / "ca.pem", made))
 
 
-@dataclass(frozen=True)
-class Authority:
-    """A CA that is led by `openssl ca`."""
-
-    openssl: Path
-    folder: Path
-    name: str
-    certificate: Path
-    key: Path
-
-    def run(self, *words: str) -> None:
-        """Let it do something."""
-        index, config = (self.folder / f"{self.name}.{end}" for end in ("index", "cnf"))
-        index.touch()
-        config.write_text(CA.format(folder=self.folder, name=self.name))
-        own = ["-config", str(config), "-cert", str(self.certificate), "-keyfile", str(self.key)]
-        _openssl(self.openssl, "ca", "-batch", *own, *words)
-
-    def expired(self, name: str) -> Identity:
-        """Issue a client's certificate that ended years ago."""
-        made, extensions = self.folder / f"{name}.pem", self.folder / f"{name}.ext"
-        key, request = self.folder / f"{name}.key", self.folder / f"{name}.csr"
-        extensions.write_text(CLIENT)
-        _request(self.openssl, key, request, name)
-        dates = ["-startdate", "20200101000000Z", "-enddate", "20210101000000Z"]
-        self.run("-in", str(request), "-out", str(made), "-extfile", str(extensions), *dates,
-                 "-notext")  # fmt: skip
-        return Identity(made, key, name)
+def _expired(openssl: Path, pki: Path) -> Identity:
+    """Let the tutorial's CA sign for years gone by, which its own commands cannot say."""
+    folder = Path(tempfile.mkdtemp(dir=pki.parent))
+    made = Identity(folder / "old.pem", folder / "old.key", "methuselah")
+    request, config = folder / "old.csr", folder / "ca.cnf"
+    _request(openssl, made.key, request, made.name)
+    config.write_text(CA.format(folder=folder))
+    (folder / "index").touch()
+    _openssl(openssl, "ca", "-batch", "-notext", "-config", str(config), "-in", str(request),
+             "-cert", str(pki / "ca.pem"), "-keyfile", str(pki / "ca.key"), "-out",
+             str(made.certificate), "-startdate", "20200101000000Z", "-enddate",
+             "20210101000000Z")  # fmt: skip
+    return made
 
 
-def _with_strangers(home: World, authority: Authority) -> World:
+def _applied(folder: Path, openssl: Path, recipe: str) -> Path:
+    """Apply a recipe, and revoke one of its clients; give its directory."""
+    (folder / "recipe.yaml").write_text(recipe)
+    run_cli(folder, openssl, "apply", "recipe.yaml", "--quiet")
+    run_cli(folder, openssl, "revoke", "recipe.yaml", "mallory", "--quiet")
+    return folder / "pki"
+
+
+def _with_strangers(home: World) -> World:
     foreign = Path(tempfile.mkdtemp(dir=home.folder))
     key, root = foreign / "root.key", foreign / "root.pem"
     _openssl(home.openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key),
@@ -209,7 +183,6 @@ def _with_strangers(home: World, authority: Authority) -> World:
              str(key), "-CAcreateserial", "-days", "30", "-out", str(foreign / "alice.pem"),
              "-extfile", str(foreign / "alice.ext"))  # fmt: skip
     home.identities["foreign"] = Identity(foreign / "alice.pem", own, "alice")
-    home.identities["expired"] = authority.expired("alice-of-old")
     home.identities["none"] = None
     give_away(home.folder)
     return home
