@@ -15,9 +15,10 @@ LONGEST = 500
 ORDER = """
     errors files source secret subject names fields issuers recipe
     template version workflow member hierarchy extensions artifact step filler review plan
-    checks process verifier journal lock currency worker audit refusals runner session starters
+    checks process certificate target_rules targets
+    verifier journal lock currency worker audit refusals runner session starters
     render.text render.problem render.script render.envelope render.tree render.report
-    render.lines render.progress outcome
+    render.lines render.progress render.verdicts outcome
     cli.options cli.output cli.app
     cli.apply cli.plan cli.verify cli.init cli.schema
     cli.verbs __main__
