@@ -48,7 +48,7 @@ class Rule:
     """Whose certificate: root, issuing, server, client."""
     when: Callable[[Certificate], bool]
     says: Mapping[str, str]
-    """The words of each target that refuses it."""
+    """The words of each target that refuses it; where a server has others: client's / server's."""
     mend: str
     """What would mend it: erratum, modern, names, key or digest; `targets` says it in words."""
 
@@ -107,7 +107,7 @@ RULES = (
         {
             "curl": "invalid CA certificate",
             "python3.13": "invalid CA certificate",
-            "node": "INVALID_CA (invalid CA certificate)",
+            "node": "INVALID_PURPOSE (unsuitable certificate purpose)",
             "go": _NO_PARENT,
             "java": "basic constraints check failed",
             "chromium": "ERR_CERT_INVALID",
@@ -167,7 +167,7 @@ RULES = (
             "python3.13": "unable to get local issuer certificate",
             "node": "UNABLE_TO_VERIFY_LEAF_SIGNATURE (unable to verify the first certificate)",
             "go": _UNKNOWN,
-            "java": "handshake_failure",
+            "java": "handshake_failure / Empty client certificate chain",
             "firefox": "SEC_ERROR_UNSUPPORTED_KEYALG",
         },
         "key",

@@ -25,7 +25,7 @@ user_pref("security.OCSP.enabled", 0);
 
 
 SCRIPT = """\
-const page = document.wrappedJSObject;
+const page = document.wrappedJSObject || document;
 if (document.documentURI.startsWith("about:certerror"))
     return page.getFailedCertSecurityInfo().errorCodeString;
 if (document.documentURI.startsWith("about:"))
@@ -49,6 +49,11 @@ class Firefox:
         self.number = 0
         self._read()
         self.call("WebDriver:NewSession", {})
+
+    def close(self) -> None:
+        """Hang up."""
+        self.stream.close()
+        self.connection.close()
 
     def refusal(self, address: str) -> str:
         """Open a page; give the error that its place is taken by, or nothing."""
@@ -92,7 +97,11 @@ def firefox(binary: str, folder: Path) -> Iterator[Firefox]:
     with log.open("wb") as stream:
         child = subprocess.Popen(words, stdout=stream, stderr=stream, env=_home(folder))
         try:
-            yield Firefox(_port(profile, child))
+            browser = Firefox(_port(profile, child))
+            try:
+                yield browser
+            finally:
+                browser.close()
         finally:
             child.terminate()
             child.wait(30)
