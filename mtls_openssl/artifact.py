@@ -18,7 +18,7 @@ PURPOSES = {"server": "sslserver", "client": "sslclient"}
 """Which `openssl verify -purpose` a certificate must serve."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """One thing that must hold of a file."""
 
@@ -31,7 +31,7 @@ class Expectation:
     """Whether only an erratum asks for it: a file made before, without it, is right too."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """A file, what it is, and what must hold of it."""
 
@@ -60,6 +60,14 @@ class Artifact:
     mode: str = ""
     """The mode that chmod gives it, in octal."""
     strict: bool = False
+    timeless: bool = False
+    """Whether its chain is judged whatever the time: a fixture's dates are meant to be so."""
+    dated: bool = False
+    """Whether its own dates are fixed by the recipe."""
+    request: str = ""
+    """The request that a certificate is made of."""
+    crl: str = ""
+    """The revocation list that tells whether a certificate was revoked."""
 
 
 def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: bool) -> Artifact:
@@ -80,6 +88,14 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
             return replace(plain, expectations=private, parts=_parts(member))
         case "pkcs12":
             return _pkcs12(plain, member, argv)
+        case "crl":
+            return _list(plain, member)
+        case "crl_der" | "der":
+            source = member.files["crl" if kind == "crl_der" else "certificate"]
+            expected = Expectation("content", f"that of {source}")
+            return replace(plain, expectations=(expected,), parts=(source,))
+        case "pkcs8":
+            return _pkcs8(plain, member)
     return replace(plain, expectations=(Expectation("content", "not empty"),))
 
 
@@ -122,12 +138,13 @@ def _certificate(
         Expectation("subject", to_text(member.subject)),
         Expectation("issuer", to_text(issuer.subject)),
         Expectation("public-key", f"that of {twin}"),
-        Expectation("validity", f"{member.options.days} days"),
+        _validity(member),
     ]
     if (serial := _option(argv, "-set_serial")) is not None:
         expectations.append(Expectation("serial", str(int(serial, 0))))
-    if digests := [word[1:] for word in argv if word[1:] in DIGESTS]:
-        expectations.append(Expectation("digest", digests[0]))
+    digests = [word[1:] for word in argv if word[1:] in DIGESTS]
+    if digest := _option(argv, "-md") or next(iter(digests), None):
+        expectations.append(Expectation("digest", digest))
     if authority:
         expectations.append(Expectation("ca", "yes"))
     expectations.append(Expectation("chain", "good"))
@@ -143,6 +160,38 @@ def _certificate(
         untrusted=tuple(ca.files["certificate"] for ca in above[:-1]),
         purpose=purpose,
         strict=member.strict,
+        timeless=member.timeless,
+        dated=member.dates is not None,
+        request=twin if requested else "",
+    )
+
+
+def _validity(member: Member) -> Expectation:
+    if dates := member.dates:
+        return Expectation("dates", " to ".join(date.isoformat() for date in dates))
+    return Expectation("validity", f"{member.options.days} days")
+
+
+def _list(plain: Artifact, member: Member) -> Artifact:
+    serials = sorted(f"{entry.serial:X}" for entry in member.revoked or ())
+    expectations = (
+        Expectation("signature", "good"),
+        Expectation("issuer", to_text(member.subject)),
+        Expectation("validity", f"{member.options.crl_days} days"),
+        Expectation("revoked", ", ".join(serials) or "nobody"),
+    )
+    return replace(plain, expectations=expectations, trust=member.files["certificate"])
+
+
+def _pkcs8(plain: Artifact, member: Member) -> Artifact:
+    key = member.files["key"]
+    expectations = (Expectation("private", "yes"), Expectation("public-key", f"that of {key}"))
+    return replace(
+        plain,
+        expectations=expectations,
+        need=member.passphrase,
+        same_key_as=key,
+        key_need=member.passphrase,
     )
 
 
@@ -198,8 +247,10 @@ def _option(argv: tuple[str, ...], option: str) -> str | None:
     return argv[argv.index(option) + 1] if option in argv[:-1] else None
 
 
-def written(path: str, entity: str, text: str) -> Artifact:
-    """Say what a file must be that the tool writes itself."""
+def written(path: str, entity: str, text: str | None) -> Artifact:
+    """Say what a file must be that the tool writes itself, or, without a text, only begins."""
+    if text is None:
+        return Artifact("state", path, entity, (Expectation("content", "there"),))
     return Artifact("text", path, entity, (Expectation("content", "as written"),), text=text)
 
 

@@ -1,13 +1,15 @@
 """All that is on disk, held against the recipe: what `verify` does."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from mtls_openssl import checks
 from mtls_openssl.artifact import Artifact, without_errata
 from mtls_openssl.checks import Verdict
+from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
 from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report, Verifier
@@ -19,7 +21,8 @@ def audit(
     plan: Plan, verifier: Verifier, expires_within: timedelta | None = None, jobs: int = 1
 ) -> tuple[Checked, list[Report]]:
     """Look at every file of the plan; give the steps that make one, their verdicts, all reports."""
-    seen = _looked_at(plan, verifier, jobs)
+    issuers = {m.name: m.issuer for m in plan.members if m.issuer and m.issuer.revoked is not None}
+    seen = _looked_at(plan, verifier, issuers, jobs)
     checked: Checked = []
     certificates: list[tuple[str, dict[str, str]]] = []
     for step in plan.steps:
@@ -29,13 +32,16 @@ def audit(
             if report.artifact.kind == "certificate" and "serial" in report.facts:
                 certificates.append((report.artifact.path, report.facts))
                 verdicts += _expiry(report, expires_within)
+                verdicts += _revocation(report, issuers.get(step.entity))
         if verdicts:
             checked.append((step, tuple(verdicts)))
     reports_in_order = [report for step in plan.steps for report in seen.get(step.id, ())]
     return joined(checked, checks.duplicates(certificates)), reports_in_order
 
 
-def _looked_at(plan: Plan, verifier: Verifier, jobs: int) -> dict[str, tuple[Report, ...]]:
+def _looked_at(
+    plan: Plan, verifier: Verifier, issuers: Mapping[str, Member], jobs: int
+) -> dict[str, tuple[Report, ...]]:
     """Look at what each step made, an entity's files by one worker, several entities at a time."""
     last = {path: step.id for step in plan.steps for path in step.writes}
     groups: dict[str, list[Step]] = {}
@@ -43,11 +49,23 @@ def _looked_at(plan: Plan, verifier: Verifier, jobs: int) -> dict[str, tuple[Rep
         groups.setdefault(step.entity, []).append(step)
 
     def look(steps: list[Step]) -> dict[str, tuple[Report, ...]]:
-        return {step.id: verifier.look_at(_lasting(step, last)) for step in steps}
+        return {
+            step.id: verifier.look_at(
+                _listed(artifact, issuers.get(step.entity)) for artifact in _lasting(step, last)
+            )
+            for step in steps
+        }
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         found = pool.map(look, groups.values())
         return {name: reports for part in found for name, reports in part.items()}
+
+
+def _listed(artifact: Artifact, issuer: Member | None) -> Artifact:
+    """Hold a certificate against its issuer's revocation list, where that keeps one."""
+    if issuer is None or artifact.kind != "certificate":
+        return artifact
+    return replace(artifact, crl=issuer.files["crl"])
 
 
 def _lasting(step: Step, last: dict[str, str]) -> Iterator[Artifact]:
@@ -55,17 +73,31 @@ def _lasting(step: Step, last: dict[str, str]) -> Iterator[Artifact]:
     for artifact in step.artifacts:
         # A file that only a command's erratum needs has done its work once the command ran.
         served = step.argv and artifact.kind == "text"
-        if not served and (artifact.kind == "mode" or last.get(artifact.path) == step.id):
+        if not served and (
+            artifact.kind in ("mode", "state") or last.get(artifact.path) == step.id
+        ):
             yield without_errata(artifact)
 
 
 def _expiry(report: Report, within: timedelta | None) -> list[Verdict]:
-    if within is None:
+    if within is None or report.artifact.dated:
         return []
     end = datetime.fromisoformat(report.facts["not-after"])
     left = end - datetime.now(UTC)
     detail = f"until {end:%Y-%m-%d %H:%M} UTC, {left.days} days"
     return [Verdict("expiry", report.artifact.path, left > within, detail)]
+
+
+def _revocation(report: Report, issuer: Member | None) -> list[Verdict]:
+    """Judge what the list says of a certificate: it is to name those that were revoked, only."""
+    if issuer is None:
+        return []
+    entries = {str(entry.serial): entry for entry in issuer.revoked or ()}
+    entry = entries.get(report.facts["serial"])
+    found = report.facts.get("revocation", "nothing")
+    ok = found == ("revoked" if entry else "good")
+    detail = str(entry or "good") if ok else f"{issuer.files['crl']} says: {found}"
+    return [Verdict("revocation", report.artifact.path, ok, detail)]
 
 
 def joined(checked: Checked, more: Iterable[Verdict]) -> Checked:

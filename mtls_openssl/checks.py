@@ -13,6 +13,7 @@ from itertools import zip_longest
 from mtls_openssl import extensions, subject
 from mtls_openssl.artifact import Artifact, Expectation
 from mtls_openssl.secret import Need
+from mtls_openssl.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Verdict:
     """What was expected; where it does not hold, what was found."""
     mended_by: str = ""
 
+    @property
+    def revoked(self) -> bool:
+        """Whether it tells of a certificate that was revoked, as it was meant to be."""
+        return self.ok and self.name == "revocation" and self.detail != "good"
+
 
 def questions(artifact: Artifact) -> tuple[Question, ...]:
     """Give the commands that together tell all that is expected of a file."""
@@ -54,21 +60,34 @@ def questions(artifact: Artifact) -> tuple[Question, ...]:
         case "key":
             return (_key_question(artifact.path, artifact.need),)
         case "request":
-            argv = _openssl(
-                "req -in {} -noout -verify -text -pubkey -subject -nameopt RFC2253", artifact
-            )
+            argv = _openssl("req -in {} -noout -verify -text -subject -nameopt RFC2253", artifact)
             return (Question("text", argv),)
         case "certificate":
-            options = "-subject -issuer -serial -startdate -enddate -purpose -nameopt RFC2253"
-            argv = _openssl(f"x509 -in {{}} -noout -text -pubkey {options}", artifact)
+            argv = _openssl(
+                "x509 -in {} -noout -text -subject -issuer -purpose -nameopt RFC2253", artifact
+            )
             return (
                 Question("text", argv),
-                Question("chain", _verify(artifact)),
+                Question("chain", verification(artifact)),
                 *_name_questions(artifact),
+                *_revocation_questions(artifact),
             )
         case "pkcs12":
             return _bundle_questions(artifact)
+        case "pkcs8":
+            passin = ("-passin", "stdin") if artifact.need else ("-nocrypt",)
+            argv = _openssl("pkcs8 -inform DER -in {}", artifact)
+            return (Question("text", (*argv, *passin), artifact.need, _READ_KEY),)
+        case "crl":
+            argv = _openssl("crl -in {} -noout -text -issuer -nameopt RFC2253 -CAfile", artifact)
+            return (Question("text", (*argv, artifact.trust)),)
+        case "der" | "crl_der":
+            command = "x509" if artifact.kind == "der" else "crl"
+            return (Question("pem", _openssl(f"{command} -inform DER -in {{}}", artifact)),)
     return ()
+
+
+_READ_KEY = ("openssl", "pkey", "-noout", "-text_pub")
 
 
 def public_key_question(path: str, need: Need | None, kind: str) -> Question:
@@ -76,12 +95,12 @@ def public_key_question(path: str, need: Need | None, kind: str) -> Question:
     if kind == "key":
         return _key_question(path, need)
     command = "req" if kind == "request" else "x509"
-    return Question("text", ("openssl", command, "-in", path, "-noout", "-pubkey"))
+    return Question("text", ("openssl", command, "-in", path, "-noout", "-text"))
 
 
 def _key_question(path: str, need: Need | None) -> Question:
     passin = ("-passin", "stdin") if need else ()
-    return Question("text", ("openssl", "pkey", "-in", path, *passin, "-pubout", "-text_pub"), need)
+    return Question("text", ("openssl", "pkey", "-in", path, *passin, "-noout", "-text_pub"), need)
 
 
 def _bundle_questions(artifact: Artifact) -> tuple[Question, ...]:
@@ -95,9 +114,7 @@ def _bundle_questions(artifact: Artifact) -> tuple[Question, ...]:
         *chain,
         Question("bundled-certificate", (*argv, "-nokeys", "-clcerts"), artifact.need),
         # The private key goes from one openssl to the other through a pipe that nobody else reads.
-        Question(
-            "text", (*argv, "-nocerts", "-nodes"), artifact.need, ("openssl", "pkey", "-pubout")
-        ),
+        Question("text", (*argv, "-nocerts", "-nodes"), artifact.need, _READ_KEY),
     )
 
 
@@ -109,33 +126,43 @@ def _name_questions(artifact: Artifact) -> tuple[Question, ...]:
     for number, (host, address) in enumerate(zip_longest(hosts, addresses)):
         words = (*(("-verify_hostname", host) if host else ()),)
         words += ("-verify_ip", address) if address else ()
-        argv = _verify(artifact)
+        argv = verification(artifact)
         questions.append(Question(f"names {number}", (*argv[:2], *words, *argv[2:])))
     return tuple(questions)
+
+
+def _revocation_questions(artifact: Artifact) -> tuple[Question, ...]:
+    if not artifact.crl:
+        return ()
+    argv = verification(artifact)
+    check = ("-crl_check", "-CRLfile", artifact.crl)
+    return (Question("revocation", (*argv[:2], *check, *argv[2:])),)
 
 
 def _openssl(words: str, artifact: Artifact) -> tuple[str, ...]:
     return ("openssl", *(artifact.path if word == "{}" else word for word in words.split()))
 
 
-def _verify(artifact: Artifact) -> tuple[str, ...]:
+def verification(artifact: Artifact) -> tuple[str, ...]:
+    """Give the command that judges a certificate's chain and purpose; its last word is the file."""
     strict = ("-x509_strict",) if artifact.strict else ()
     itself = ("-check_ss_sig",) if artifact.trust == artifact.path else ()
     between = tuple(word for path in artifact.untrusted for word in ("-untrusted", path))
     purpose = ("-purpose", artifact.purpose) if artifact.purpose else ()
-    return ("openssl", "verify", *strict, *itself, *purpose, "-CAfile", artifact.trust, *between,
-            artifact.path)  # fmt: skip
+    timeless = ("-no_check_time",) if artifact.timeless else ()
+    options = (*strict, *itself, *timeless, *purpose, "-CAfile", artifact.trust, *between)
+    return ("openssl", "verify", *options, artifact.path)
 
 
 def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
     """Read the answers: what is found, by the names of the expectations, and more.
 
-    `trouble` is there where openssl could not read the file; `public-key-pem`, `not-after` (ISO
+    `trouble` is there where openssl could not read the file; `public-key-text`, `not-after` (ISO
     8601, UTC), `serial` (decimal) and `issuer` are for whoever compares files with each other.
     """
     found: dict[str, str] = {}
     for about, answer in answers.items():
-        if not answer.ok and about != "chain" and not about.startswith("names"):
+        if not answer.ok and not about.startswith(("chain", "names", "revocation")):
             found.setdefault("trouble", complaint(answer))
     if text := answers.get("text"):
         found |= _text(artifact, text)
@@ -147,6 +174,10 @@ def facts(artifact: Artifact, answers: Mapping[str, Answer]) -> dict[str, str]:
         asked = [answer for about, answer in answers.items() if about.startswith("names")]
         wrong = [complaint(answer) for answer in asked if not answer.ok]
         found["names"] = wrong[0] if wrong else "all match"
+    if revocation := answers.get("revocation"):
+        found["revocation"] = _revocation(revocation)
+    if pem := answers.get("pem"):
+        found["pem"] = "\n".join(pem_blocks(pem.text))
     if bundled := answers.get("bundled-certificate"):
         found |= _bundle(bundled, answers.get("bundled-chain", bundled))
     return found
@@ -160,8 +191,8 @@ def _text(artifact: Artifact, text: Answer) -> dict[str, str]:
     if artifact.kind == "certificate":
         names = [expectation.name for expectation in artifact.expectations]
         found |= extensions.held(names, text.text)
-    if pem := pem_blocks(text.text, "PUBLIC KEY"):
-        found["public-key-pem"] = pem[0]
+    if public := public_key(text.text):
+        found["public-key-text"] = public
     return found
 
 
@@ -249,11 +280,26 @@ def _algorithm(text: str) -> str:
     """Tell the algorithm and size from `-text_pub`, or a certificate's `-text`."""
     if match := re.search(r"NIST CURVE: (\S+)", text):
         return f"EC {match[1]}"
-    if match := re.search(r"(ED25519|ED448|ML-DSA-\d+) Public-Key:", text):
+    if match := re.search(r"(ED25519|ED448|ML-DSA-\d+) (?:Public|Private)-Key:", text):
         return match[1]
-    match = re.search(r"Public-Key: \((\d+) bit", text)
-    kind = "RSA" if "Modulus:" in text else "unknown"
+    match = re.search(r"(?:Public|Private)-Key: \((\d+) bit", text)
+    kind = "RSA" if re.search(r"^ *modulus:", text, re.IGNORECASE | re.MULTILINE) else "unknown"
     return f"{kind} {match[1]}" if match else kind
+
+
+_NUMBER = re.compile(
+    r"^ *(?:pub|modulus): *\n((?: +[0-9a-f:]+$\n?)+)", re.IGNORECASE | re.MULTILINE
+)
+_EXPONENT = re.compile(r"(?im)^ *(?:public)?exponent: (\d+)")
+
+
+def public_key(text: str) -> str:
+    """Give the public key that a `-text` shows, in one form for keys, requests and certificates."""
+    number, exponent = _NUMBER.search(text), _EXPONENT.search(text)
+    if not number:
+        return ""
+    digits = re.sub(r"[\s:]", "", number[1])
+    return f"{_algorithm(text)} {digits} {exponent[1] if exponent else ''}".rstrip()
 
 
 def _request(answer: Answer) -> dict[str, str]:
@@ -262,37 +308,89 @@ def _request(answer: Answer) -> dict[str, str]:
     return {
         "subject": _name(answer.text, "subject"),
         "signature": "good" if good else "bad",
+        "algorithm": _algorithm(answer.text),
     }
 
 
 def _certificate(answer: Answer) -> dict[str, str]:
     text = answer.text
-    begin, end = (_date(text, name) for name in ("notBefore", "notAfter"))
-    serial = re.search(r"^serial=(-?[0-9A-F]+)$", text, re.MULTILINE)
+    begin, end = _date(text, "Not Before"), _date(text, "Not After ")
+    serial = _SERIAL.search(text)
     digest = re.search(r"Signature Algorithm: \S*?(sha\d+)", text, re.IGNORECASE)
-    days = (end - begin).total_seconds() / 86400
     return {
         "subject": _name(text, "subject"),
         "issuer": _name(text, "issuer"),
-        "serial": str(int(serial[1], 16)) if serial else "nothing",
-        "validity": f"{days:g} days",
-        "not-after": end.isoformat(),
-        "not-before": begin.isoformat(),
+        "serial": str(_number(serial[1])) if serial else "nothing",
+        **_validity(begin, end),
         "digest": digest[1].lower() if digest else "none",
         "ca": "yes" if re.search(r"^SSL server CA : Yes", text, re.MULTILINE) else "no",
         "algorithm": _algorithm(text),
     }
 
 
-def _name(text: str, which: str) -> str:
+_SERIAL = re.compile(r"^ *Serial Number:\s+(-?\d+ \(|(?:\(Negative\))?[0-9a-f:]+$)", re.MULTILINE)
+
+
+def _number(shown: str) -> int:
+    """Read a serial number as `-text` shows it: 17 (0x11), or a:long:one in hexadecimal."""
+    if shown.endswith("("):
+        return int(shown.removesuffix("("))
+    sign, digits = (-1, shown[10:]) if shown.startswith("(Negative)") else (1, shown)
+    return sign * int(digits.replace(":", ""), 16)
+
+
+def _validity(begin: datetime, end: datetime) -> dict[str, str]:
+    return {
+        "validity": f"{(end - begin).total_seconds() / 86400:g} days",
+        "dates": f"{begin.isoformat()} to {end.isoformat()}",
+        "not-before": begin.isoformat(),
+        "not-after": end.isoformat(),
+    }
+
+
+def _list(answer: Answer) -> dict[str, str]:
+    """Read a revocation list; `openssl crl -CAfile` tells of its signature."""
+    text = answer.text
+    begin, end = _date(text, "Last Update"), _date(text, "Next Update")
+    serials = sorted(re.findall(r"^ *Serial Number: ([0-9A-F]+)$", text, re.MULTILINE))
+    good = re.search(r"^verify OK$", f"{text}\n{answer.complaint}", re.MULTILINE)
+    return {
+        "issuer": _name(text, "issuer"),
+        "signature": "good" if good else "bad",
+        **_validity(begin, end),
+        "revoked": ", ".join(serial.lstrip("0") for serial in serials) or "nobody",
+    }
+
+
+def name_of(text: str, which: str) -> Subject:
+    """Read the subject or the issuer from what `-nameopt RFC2253` printed."""
     match = re.search(rf"^{which}= ?(.*)$", text, re.MULTILINE)
-    return subject.to_text(subject.from_rfc2253(match[1])) if match else "nothing"
+    return subject.from_rfc2253(match[1]) if match else ()
+
+
+def _name(text: str, which: str) -> str:
+    return subject.to_text(name_of(text, which)) or "nothing"
 
 
 def _date(text: str, which: str) -> datetime:
-    match = re.search(rf"^{which}=(.*) GMT$", text, re.MULTILINE)
+    match = re.search(rf"^ *{which}: (.*) GMT$", text, re.MULTILINE)
     printed = match[1] if match else "Jan  1 00:00:00 1970"
     return datetime.strptime(printed, "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)
+
+
+def _revocation(answer: Answer) -> str:
+    """Read `openssl verify -crl_check`: error 23 is a revoked certificate."""
+    said = f"{answer.text}\n{answer.complaint}"
+    errors = re.findall(r"error (\d+) at (\d+) depth lookup: ?(.*)", said)
+    if ("23", "0") in [error[:2] for error in errors]:
+        return "revoked"
+    return (
+        f"error {errors[0][0]}, {errors[0][2]}"
+        if errors
+        else "good"
+        if answer.ok
+        else complaint(answer)
+    )
 
 
 def _chain(answer: Answer, artifact: Artifact) -> dict[str, str]:
@@ -313,4 +411,5 @@ _READERS: dict[str, Callable[[Answer], dict[str, str]]] = {
     "key": _key,
     "request": _request,
     "certificate": _certificate,
+    "crl": _list,
 }

@@ -3,7 +3,7 @@
 import difflib
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -29,6 +29,8 @@ class Wishes:
 
     rekey: frozenset[str] = frozenset()
     replace: frozenset[str] = frozenset()
+    only: frozenset[str] = frozenset()
+    """Entities, or steps by id, beside which nothing is done that they do not need."""
     renew_within: timedelta = timedelta(days=30)
 
     def intents(self, plan: Plan) -> frozenset[tuple[str, str]]:
@@ -51,8 +53,14 @@ class Decision:
     step: Step
     runs: bool
     kind: str
-    """current, new, missing, interrupted, changed, command, input, expires, asked or failed."""
+    """new, missing, interrupted, changed, command, input, expires, asked, failed; or, of a step
+    that does not run, current, revoked or left."""
     reason: str = ""
+
+    @property
+    def status(self) -> str:
+        """What a person is told: run, current, revoked or left out."""
+        return "run" if self.runs else {"left": "left out"}.get(self.kind, self.kind)
 
     @property
     def keepable(self) -> bool:
@@ -69,7 +77,25 @@ def decide(
 ) -> tuple[Decision, ...]:
     """Decide for each step of the plan, in its order."""
     judge = _Judge(plan, journal, files, wishes, now)
-    return tuple(judge.decide(step) for step in plan.steps)
+    decisions = tuple(judge.decide(step) for step in plan.steps)
+    return _limited(decisions, wishes.only) if wishes.only else decisions
+
+
+def _limited(decisions: tuple[Decision, ...], only: frozenset[str]) -> tuple[Decision, ...]:
+    """Leave out what was not named, and is not needed by what was."""
+    wanted: set[str] = set()
+    for decision in reversed(decisions):
+        step = decision.step
+        if decision.runs and only & {step.entity, step.id}:
+            wanted.add(step.id)
+        if step.id in wanted:
+            wanted.update(step.needs)
+    return tuple(
+        decision
+        if not decision.runs or decision.step.id in wanted
+        else replace(decision, runs=False, kind="left")
+        for decision in decisions
+    )
 
 
 class _Judge:
@@ -91,8 +117,30 @@ class _Judge:
             for member in plan.members
             if member.entity.section in AUTHORITIES and "certificate" in member.files
         }
+        self.revoked = self._revoked(plan)
+        """Entities that were revoked, or stand below one that was, and what to say of them."""
+
+    def _revoked(self, plan: Plan) -> dict[str, str]:
+        serials = {
+            step.entity: record.facts["serial"]
+            for step in plan.steps
+            if (record := self.journal.done.get(step.id)) and "serial" in record.facts
+        }
+        told: dict[str, str] = {}
+        for member in plan.members:
+            if member.issuer is None:
+                continue
+            entries = {str(entry.serial): entry for entry in member.issuer.revoked or ()}
+            entry = entries.get(serials.get(member.name, ""))
+            if member.issuer.name in told:
+                told[member.name] = f"its issuer {member.issuer.name} was revoked"
+            elif entry and member.name not in self.rekey | self.replace:
+                told[member.name] = f"{entry}; --rekey {member.name} makes its successor"
+        return told
 
     def decide(self, step: Step) -> Decision:
+        if told := self.revoked.get(step.entity):
+            return Decision(step, runs=False, kind="revoked", reason=told)
         kind, reason = self.reason(step)
         decision = Decision(step, kind != "current", kind, reason)
         if decision.runs and not self.may_be_kept(decision):
@@ -116,6 +164,9 @@ class _Judge:
         if record is None:
             return self.never_done(step)
         if record.identity != step.identity:
+            new = [word for word in step.identity if word not in record.identity]
+            if new and all(word.startswith("revoked ") for word in new):
+                return "input", f"{', '.join(new)} since"
             return "command", f"command changed: {difference(record.identity, step.identity)}"
         if record.let_pass and not self.verbatim:
             return "failed", f"checks failed: {', '.join(record.let_pass)}"
@@ -125,18 +176,21 @@ class _Judge:
         """Tell whether the person asked for this step to run again."""
         if step.entity in self.rekey and step.keys:
             return f"--rekey {step.entity}"
-        certificate = any(artifact.kind == "certificate" for artifact in step.artifacts)
-        if step.entity in self.replace and certificate:
+        if step.entity in self.replace and makes_certificate(step):
             return f"--replace {step.entity}"
         return ""
 
     def never_done(self, step: Step) -> tuple[str, str]:
-        missing = [path for path in step.writes if self.files.look(path) is None]
+        made = (*step.writes, *(file.path for file in step.files))
+        missing = [path for path in made if self.files.look(path) is None]
         if missing:
             return "missing", f"{missing[0]} is missing"
-        return "new", f"{step.writes[0]} is there already" if step.writes else "not run yet"
+        return "new", f"{made[0]} is there already" if made else "not run yet"
 
     def on_disk(self, step: Step, record: Done) -> tuple[str, str] | None:
+        for file in step.files:
+            if file.once and self.files.look(file.path) is None:
+                return "missing", f"{file.path} is missing"
         own = {file.path for file in step.files} if step.argv else set()
         for path in step.writes:
             if path in own:
@@ -170,7 +224,7 @@ class _Judge:
 
     def expiry(self, step: Step, record: Done) -> tuple[str, str]:
         """Renew within the time asked for, but never in the first two thirds of a lifetime."""
-        if "not-after" not in record.facts:
+        if "not-after" not in record.facts or any(artifact.dated for artifact in step.artifacts):
             return "current", ""
         begin, end = (
             datetime.fromisoformat(record.facts[f"not-{side}"]) for side in ("before", "after")
@@ -179,9 +233,14 @@ class _Judge:
             return "current", ""
         word = "expired" if end <= self.now else "expires"
         reason = f"{word} on {end:%Y-%m-%d}"
-        if step.section in AUTHORITIES:
+        if step.section in AUTHORITIES and makes_certificate(step):
             return "current", f"{reason}; --replace {step.entity} re-issues it and all below it"
         return "expires", reason
+
+
+def makes_certificate(step: Step) -> bool:
+    """Whether a step issues a certificate."""
+    return any(artifact.kind == "certificate" for artifact in step.artifacts)
 
 
 def _intended(journal: Journal, kind: str) -> frozenset[str]:

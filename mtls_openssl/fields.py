@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -21,6 +22,8 @@ KEY_KINDS = (
     "ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87",
 )  # fmt: skip
 DIGESTS = ("sha224", "sha256", "sha384", "sha512")
+OUTPUTS = ("der", "pkcs8")
+"""Further forms that an entity's files may be asked for in."""
 LONGEST_LIFE = 36_500
 """Days; past 2049 a certificate's dates change their form, past 9999 there is none."""
 
@@ -134,6 +137,41 @@ def parse_inside(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise Fault("a path is one text", "name a file inside the directory")
     return check_inside(str(value))
+
+
+def parse_path(value: object) -> str:
+    """Read the path of a file that is only read, wherever it is; raises Fault."""
+    usable = isinstance(value, str) and value and value.isprintable()
+    if not usable or str(value).startswith("-"):
+        raise Fault("a path is one text", "name a file, relative to the recipe or absolute")
+    return str(value)
+
+
+def parse_outputs(value: object) -> tuple[str, ...]:
+    """Read a list of further forms; raises Fault."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Fault("outputs are a list", f"write outputs: [{', '.join(OUTPUTS)}]")
+    for number, item in enumerate(value):
+        if item not in OUTPUTS:
+            raise Fault(f"{told(item)} is no output", suggestion(item, OUTPUTS), (number,))
+    return tuple(dict.fromkeys(value))
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
+
+
+def parse_date(value: object) -> datetime:
+    """Read a date, or a date and time (RFC 3339; UTC where no zone is given); raises Fault."""
+    hint = "write 2030-01-31, or 2030-01-31T12:00:00Z"
+    written = value if isinstance(value, str) and _DATE.fullmatch(value) else ""
+    try:
+        read = datetime.fromisoformat(written)
+    except ValueError:
+        raise Fault(f"{told(value)} is no date", hint) from None
+    settled = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    if not 1950 <= settled.year <= 9998:
+        raise Fault(f"{told(value)} is no year of a certificate", "1950 to 9998 can be written")
+    return settled
 
 
 def parse_files(value: object) -> dict[str, str]:

@@ -43,6 +43,8 @@ class Filler:
         self.above: dict[str, Values] = {}
         self.texts: dict[str, str] = {}
         """The files that steps before wrote, by path."""
+        self.outside = {m.files[kind]: path for m in members for kind, path in m.outside.items()}
+        """What was made elsewhere: its absolute path, and how the recipe names it."""
 
     def _lists(self) -> Values:
         lists: dict[str, list[str]] = {}
@@ -84,7 +86,7 @@ class Filler:
 
     def _step(self, part: StepTemplate, values: Values, member: Member | None) -> Step | None:
         argv = part.run.words(values) if part.run else ()
-        files = _written(part.to, part.write, values)
+        files = _written(part.to, part.write, values, once=part.once)
         if argv is None or files is None:
             parts = [part.run, part.to]
             missing = [name for p in parts if p for name in p.slots() if not values.get(name)]
@@ -92,7 +94,8 @@ class Filler:
             return None
         answers = tuple(a for ask in part.asks if member for a in _answer(ask, member, part))
         erratum = self.errata.get((str(part.path[1]), part.id))
-        identity = (*argv, *_identity(answers, files))
+        own = (self.outside.get(word, word) for word in argv)
+        identity = (*own, *_identity(answers, files), *_revoked(argv, member))
         if erratum and not self.verbatim:
             files += _written(erratum.to, erratum.write, values) or ()
             argv = _with_words(argv, (erratum.add.words(values) if erratum.add else ()) or ())
@@ -122,13 +125,8 @@ class Filler:
             if part.run:
                 _check_redirect(part.run, step.argv)
                 found = template.effects(step.argv)
-            touched = {
-                *found.writes,
-                *found.state,
-                *found.modes,
-                *found.folders,
-                *(f.path for f in step.files),
-            }
+            touched = {*found.writes, *found.state, *found.modes, *found.folders}
+            touched |= {file.path for file in step.files}
             for path in touched - set(member.files.values() if member else ()):
                 check_inside(path)
         except Fault as fault:
@@ -136,8 +134,9 @@ class Filler:
             return None
         more_reads, more_writes = (_paths(paths, values) for paths in (part.reads, part.writes))
         more_state = (path for path in more_writes if path in more_reads)
-        state = _unique(found.state, more_state)
-        own = tuple(file.path for file in step.files)
+        begun = tuple(file.path for file in step.files if file.once)
+        state = _unique(found.state, more_state, begun)
+        own = tuple(file.path for file in step.files if not file.once)
         writes = _unique(own, found.writes, (path for path in more_writes if path not in state))
         reads = _unique(found.reads, (path for path in more_reads if path not in state))
         step = replace(
@@ -153,7 +152,7 @@ class Filler:
 
     def _artifacts(self, step: Step, member: Member | None) -> Iterator[Artifact]:
         for file in step.files:
-            yield artifact.written(file.path, step.entity, file.text)
+            yield artifact.written(file.path, step.entity, None if file.once else file.text)
         for path in step.modes:
             yield artifact.with_mode(path, step.entity, step.argv[1])
         own = {file.path for file in step.files}
@@ -231,8 +230,18 @@ def _private(
 _CONF_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\$#'\"`"})
 
 
+def _revoked(argv: tuple[str, ...], member: Member | None) -> Iterator[str]:
+    """Tell whom a revocation list names: it is another list once someone else is revoked."""
+    if member and member.revoked and "-gencrl" in argv:
+        yield from (f"revoked {entry.serial:X}" for entry in member.revoked)
+
+
 def _written(
-    to: Template | None, lines: tuple[Template, ...], values: Mapping[str, Value]
+    to: Template | None,
+    lines: tuple[Template, ...],
+    values: Mapping[str, Value],
+    *,
+    once: bool = False,
 ) -> tuple[WrittenFile, ...] | None:
     r"""Fill a file's lines, values escaped as config(5) has it (`\`, `$`, `#` and quotes)."""
     if to is None:
@@ -244,7 +253,9 @@ def _written(
         for text, line in zip(texts, lines, strict=True)
         if text is not None and (text or not line.parts)
     ]
-    return (WrittenFile(path, "\n".join(kept) + "\n"),) if path and kept else None
+    if not path or (lines and not kept):
+        return None
+    return (WrittenFile(path, "".join(f"{line}\n" for line in kept), once),)
 
 
 def _identity(answers: tuple[Answer, ...], files: tuple[WrittenFile, ...]) -> Iterator[str]:
@@ -263,13 +274,17 @@ def _answer(ask: str, member: Member, part: StepTemplate) -> Iterator[Answer]:
         case "pkcs12.password":
             if member.export_password:
                 yield Answer("password", member.files["pkcs12"], member.export_password, fresh=True)
+        case "passphrase.new":
+            if member.passphrase:
+                key = member.files["key"]
+                yield Answer("encryption", key, member.passphrase, fresh=True)
         case "passphrase" | "issuer.passphrase":
             owner = member if ask == "passphrase" else member.issuer
             if owner and owner.passphrase:
                 writes = part.run is not None and "key" not in _reads_of(part.run)
                 yield Answer(
                     "passphrase",
-                    owner.files["key"],
+                    owner.files.get("key", ""),
                     owner.passphrase,
                     fresh=writes and owner is member,
                 )

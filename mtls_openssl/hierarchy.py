@@ -11,7 +11,7 @@ from mtls_openssl.source import Document
 def problems(document: Document, members: tuple[Member, ...]) -> Iterator[Problem]:
     """Find authorities too deep under another, and names that an authority may not vouch for."""
     for member in members:
-        if member.entity.section == "issuing":
+        if member.entity.section in ("issuing", "existing"):
             yield from _too_deep(document, member)
         if member.entity.section in ("server", "client"):
             yield from _not_allowed(document, member)
@@ -19,7 +19,7 @@ def problems(document: Document, members: tuple[Member, ...]) -> Iterator[Proble
 
 def _too_deep(document: Document, member: Member) -> Iterator[Problem]:
     for depth, authority in enumerate(member.above()):
-        length = getattr(authority.entity.declared, "path_length", None)
+        length = authority.path_length
         if length is not None and depth >= length:
             message = f"{authority.name} allows {length} authorities below it; this is one too many"
             hint = f"raise its path_length, or choose another issuer for {member.name}"
@@ -34,7 +34,7 @@ def _not_allowed(document: Document, member: Member) -> Iterator[Problem]:
         # Without a host name among the names, openssl takes a common name for one.
         named[f"DNS:{common}"] = (*member.entity.path, "subject")
     for authority in member.above():
-        constraints = getattr(authority.entity.declared, "name_constraints", None) or ()
+        constraints = authority.name_constraints
         for name, path in named.items():
             if fault := broken(name, constraints):
                 message = f"{authority.name} may not vouch for {name}: {fault}"

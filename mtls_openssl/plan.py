@@ -12,6 +12,7 @@ from mtls_openssl.filler import Filler
 from mtls_openssl.member import Member, settle
 from mtls_openssl.recipe import Recipe
 from mtls_openssl.step import Step
+from mtls_openssl.surroundings import Surroundings
 from mtls_openssl.version import Version
 from mtls_openssl.workflow import Workflow
 
@@ -42,17 +43,25 @@ class Plan:
         return tuple(step for step in self.steps if step.entity == entity)
 
 
-def build(recipe: Recipe, workflow: Workflow, version: Version, *, verbatim: bool = False) -> Plan:
+def build(
+    recipe: Recipe,
+    workflow: Workflow,
+    version: Version,
+    there: Surroundings | None = None,
+    *,
+    verbatim: bool = False,
+) -> Plan:
     """Make the plan; raises BadInput with every problem of layout, each at its line."""
-    members = settle(recipe, workflow)
+    members = settle(recipe, workflow, there or Surroundings())
     filler = Filler(workflow, version, members, verbatim=verbatim)
     steps = filler.steps()
     problems = [*review.layout_problems(recipe, workflow, members), *filler.problems]
     problems += review.state_problems(recipe, members, steps)
     problems += review.entity_problems(recipe, members, version)
     problems += review.prompted_problems(recipe, workflow, members)
+    problems += review.existing_problems(recipe, members)
     problems += hierarchy.problems(recipe.document, members)
-    if not filler.problems and all(workflow.steps.get(m.entity.section) for m in members):
+    if not filler.problems and all(review.has_steps(workflow, m) for m in members):
         problems += review.input_problems(recipe, filler, steps)
     if problems:
         raise BadInput(tuple(dict.fromkeys(problems)))
@@ -87,11 +96,14 @@ def _with_needs(steps: list[Step]) -> tuple[Step, ...]:
     writers: dict[str, str] = {}
     users: dict[str, list[str]] = {}
     folders: dict[str, str] = {}
+    begun = {file.path: step.id for step in steps for file in step.files if file.once}
     result = []
     for step in steps:
         needs: list[str] = []
         for path in (*step.reads, *step.modes, *step.writes):
             needs += [writers[path]] if path in writers else []
+        for path in (*step.reads, *step.state):
+            needs += [begun[path]] if path in begun else []
         for path in (*step.modes, *step.writes):
             needs += users.get(path, [])
         for path in (*step.writes, *step.state):

@@ -5,6 +5,7 @@ nothing else, a session of their own, so that none can ask at the person's termi
 umask 077. Every prompt that openssl is known to print stands in one table, `PROMPTS`.
 """
 
+import fcntl
 import os
 import pty
 import re
@@ -66,6 +67,8 @@ PROMPTS = (
     Prompt(r"Enter (?:PEM )?pass phrase(?: for ([^\r\n]+))?:", "passphrase"),
     Prompt(r"Verifying - Enter Export Password:", "password again"),
     Prompt(r"Enter (?:Export|Import) Password:", "password"),
+    Prompt(r"Verifying - Enter Encryption Password:", "encryption again"),
+    Prompt(r"Enter Encryption Password:", "encryption"),
     Prompt(r"([^\r\n\[]+) \[[^\r\n]*\]:", "field"),
 )
 """OpenSSL 1.1.1 to 4.0 and LibreSSL; a "Verifying" stands before what it repeats."""
@@ -140,12 +143,18 @@ class Runner:
                     for part in (*reversed(folder.parents), folder):
                         (self.directory / part).mkdir(mode=0o700, exist_ok=True)
             case _:
-                return self._plain(words, secret, target, appends)
+                return self._plain(words, _line(secret) if secret else None, target, appends)
         return Outcome(0, "", "", time.monotonic() - start)
 
     def pipe(self, first: Sequence[str], second: Sequence[str], secret: Secret | None) -> Outcome:
-        """Run two commands, the first's output into the second, so that no one else sees it."""
+        """Run two commands, the first's output into the second, so that no one else sees it.
+
+        `cat FILE…` is done here.
+        """
         start = time.monotonic()
+        if first[0] == "cat":
+            parts = ((self.directory / name).read_bytes() for name in first[1:])
+            return self._plain(second, b"".join(parts))
         with self._child(first, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
             with self._child(second, stdin=one.stdout, stdout=subprocess.PIPE) as two:
                 assert one.stdout
@@ -187,6 +196,32 @@ class Runner:
                 os.close(slave)
         return Outcome(child.returncode, "", talk.transcript(), time.monotonic() - start)
 
+    @contextmanager
+    def start(
+        self, argv: Sequence[str], *, secret: Secret | None = None
+    ) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start a command that is talked to while it runs; it ends with the block.
+
+        `secret` is the first line on its standard input, which stays open. On Linux the command
+        ends also where this program is killed: it holds a pipe whose other end only this program
+        has, and its group is sent SIGIO once that end is gone (F_SETOWN and O_ASYNC, fcntl(2)).
+        """
+        held, leash = os.pipe()
+        try:
+            pipe = subprocess.PIPE
+            with self._child(argv, stdin=pipe, stdout=pipe, inherits=(held,)) as child:
+                fcntl.fcntl(held, fcntl.F_SETOWN, -child.pid)
+                flags = fcntl.fcntl(held, fcntl.F_GETFL)
+                fcntl.fcntl(held, fcntl.F_SETFL, flags | os.O_ASYNC)
+                assert child.stdin
+                with suppress(BrokenPipeError):  # it failed before it read: its end tells
+                    child.stdin.write(_line(secret))
+                    child.stdin.flush()
+                yield child
+        finally:
+            os.close(held)
+            os.close(leash)
+
     def stop(self) -> None:
         """End every child, and let no other begin."""
         with self._guard:
@@ -195,20 +230,26 @@ class Runner:
                 _kill(child)
 
     def _plain(
-        self, argv: Sequence[str], secret: Secret | None, target: str, appends: bool
+        self, argv: Sequence[str], feed: bytes | None, target: str = "", appends: bool = False
     ) -> Outcome:
         start = time.monotonic()
-        stdin = subprocess.PIPE if secret else subprocess.DEVNULL
+        stdin = subprocess.DEVNULL if feed is None else subprocess.PIPE
         with self._output(target, appends) as stdout:
             with self._child(argv, stdin=stdin, stdout=stdout) as child:
-                output, complaint = child.communicate(_line(secret) if secret else None)
+                output, complaint = child.communicate(feed)
         text = complaint.decode("utf-8", "replace")
         printed = (output or b"").decode("utf-8", "replace")
         return Outcome(child.returncode, printed, text, time.monotonic() - start)
 
     @contextmanager
     def _child(
-        self, argv: Sequence[str], *, stdin: Any, stdout: Any, stderr: Any = subprocess.PIPE
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: Any,
+        stdout: Any,
+        stderr: Any = subprocess.PIPE,
+        inherits: tuple[int, ...] = (),
     ) -> Iterator["subprocess.Popen[bytes]"]:
         with self._guard:
             if self._stopped:
@@ -223,7 +264,7 @@ class Runner:
                 env=self.environment,
                 start_new_session=True,
                 umask=UMASK,
-                pass_fds=() if self.lock is None else (self.lock,),
+                pass_fds=inherits if self.lock is None else (*inherits, self.lock),
             )
             self._children.add(child)
         try:

@@ -8,37 +8,28 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+from typing import Any, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from mtls_openssl import issuers, source
+from mtls_openssl import fleet, issuers, source
 from mtls_openssl.errors import BadInput, Path, Problem
-from mtls_openssl.fields import (
-    CONSTRAINTS_SCHEMA,
-    DIGESTS,
-    KEY_KINDS,
-    LONGEST_LIFE,
-    Key,
-    choice,
-    parse_constraints,
-    parse_files,
-    parse_inside,
-    parse_key,
-    parse_serial,
-    parse_whole,
-    parsed,
-    text,
-)
 from mtls_openssl.issuers import Issuers
-from mtls_openssl.names import NAMES_SCHEMA, parse_names
-from mtls_openssl.secret import SOURCE_SCHEMA, Env, Source, parse_source
-from mtls_openssl.source import Document, suggestion
-from mtls_openssl.subject import SUBJECT_SCHEMA, Subject, merge, parse_subject
+from mtls_openssl.model import (
+    Authority,
+    EndEntity,
+    EntityOptions,
+    Existing,
+    File,
+    Options,
+    validation_problems,
+)
+from mtls_openssl.secret import Env, Source
+from mtls_openssl.source import Document
 
-Section: TypeAlias = Literal["root", "issuing", "server", "client"]
+Section: TypeAlias = Literal["root", "issuing", "existing", "server", "client"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
-AUTHORITIES: tuple[Section, ...] = ("root", "issuing")
+AUTHORITIES: tuple[Section, ...] = ("root", "issuing", "existing")
 """The sections whose entities sign others."""
 GROUPS = {"authorities": AUTHORITIES, "servers": ("server",), "clients": ("client",)}
 """The recipe's groups of entities, and the sections that each holds."""
@@ -46,106 +37,6 @@ GROUPS = {"authorities": AUTHORITIES, "servers": ("server",), "clients": ("clien
 _NAME = re.compile(r"\w[\w.@+-]{0,99}")
 LONGEST_NAME = 200
 """Bytes: a file's name has 255, its ending included."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Pkcs12(_Model):
-    """A bundle of certificate and key, for import into browsers and keychains."""
-
-    password: Annotated[Source | None, *parsed(parse_source, SOURCE_SCHEMA)] = None
-    compatibility: Annotated[str, *choice("compatibility", ("default", "legacy"))] = "default"
-
-
-def _empty_for_none(value: object) -> object:
-    return {} if value is None else value
-
-
-_SecretField: TypeAlias = Annotated[Source | None, *parsed(parse_source, SOURCE_SCHEMA)]
-_DAYS = {"type": "integer", "minimum": 1, "maximum": LONGEST_LIFE}
-_SERIAL = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
-
-
-class Options(_Model):
-    """What an entity may say of itself; whatever is left out comes from below."""
-
-    subject: Annotated[Subject | None, *parsed(parse_subject, SUBJECT_SCHEMA)] = None
-    key: Annotated[Key | None, *parsed(parse_key, {"enum": list(KEY_KINDS)})] = None
-    days: Annotated[int | None, *parsed(parse_whole(1, LONGEST_LIFE, "days"), _DAYS)] = None
-    digest: Annotated[str | None, *choice("digest", DIGESTS)] = None
-    serial: Annotated[int | str | None, *parsed(parse_serial, _SERIAL)] = None
-    passphrase: _SecretField = None
-    pkcs12: Pkcs12 | None = None
-    crl_url: Annotated[
-        str | None,
-        *text("URL", r"https?://[\x21-\x2b\x2d-\x7e]+", "write http://host/path, without commas"),
-    ] = None
-    issuer: Annotated[str | None, *text("authority's name")] = None
-
-    def over(self, under: "Options") -> "Options":
-        """Lay these options over others: what is given here wins; subjects merge."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
-        below = {name: getattr(under, name) for name in under.model_fields_set}
-        if self.subject is not None and under.subject is not None:
-            given["subject"] = merge(under.subject, self.subject)
-        if self.pkcs12 is not None and under.pkcs12 is not None:
-            given["pkcs12"] = Pkcs12.model_construct(
-                **{n: getattr(under.pkcs12, n) for n in under.pkcs12.model_fields_set}
-                | {n: getattr(self.pkcs12, n) for n in self.pkcs12.model_fields_set}
-            )
-        return type(self).model_construct(_fields_set=None, **below | given)
-
-
-_FILES_SCHEMA = {"type": "object", "additionalProperties": {"type": "string"}}
-
-
-class EntityOptions(Options):
-    """What only one entity may say."""
-
-    files: Annotated[dict[str, str], *parsed(parse_files, _FILES_SCHEMA)] = Field(
-        default_factory=dict, description="Other names for its files: key, request, certificate, …"
-    )
-
-
-class Authority(EntityOptions):
-    """A certification authority: self-signed where it has no issuer."""
-
-    path_length: Annotated[
-        int | None,
-        *parsed(parse_whole(0, 100, "authorities below"), {"type": "integer", "minimum": 0}),
-    ] = None
-    name_constraints: Annotated[
-        tuple[str, ...] | None, *parsed(parse_constraints, CONSTRAINTS_SCHEMA)
-    ] = None
-
-
-class EndEntity(EntityOptions):
-    """A server or a client."""
-
-    names: Annotated[tuple[str, ...] | None, *parsed(parse_names, NAMES_SCHEMA)] = None
-
-
-_EndEntities: TypeAlias = dict[str, Annotated[EndEntity, BeforeValidator(_empty_for_none)]]
-
-
-class _File(_Model):
-    """A recipe of mtls-openssl: who the authorities, servers and clients are."""
-
-    model_config = ConfigDict(title="mtls-openssl recipe")
-
-    workflow: Annotated[str, *text("workflow", hint="name a bundled one, or a file")] = Field(
-        description="modern, mutual-tls, encrypted-ca, or the path of a workflow file."
-    )
-    directory: Annotated[str | None, *parsed(parse_inside, {"type": "string"})] = Field(
-        None,
-        description="Where the files go, below the recipe's folder; default: the recipe's name.",
-    )
-    defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Options()
-    authorities: dict[str, Annotated[Authority, BeforeValidator(_empty_for_none)]]
-    servers: Annotated[_EndEntities, BeforeValidator(_empty_for_none)] = {}
-    clients: Annotated[_EndEntities, BeforeValidator(_empty_for_none)] = {}
 
 
 @dataclass(frozen=True)
@@ -161,6 +52,23 @@ class Entity:
     """What it says of itself."""
     options: Options
     """The same, over the recipe's defaults."""
+
+    @property
+    def existing(self) -> Existing | None:
+        """Its files, where it is an authority that is there already."""
+        return self.declared.existing if isinstance(self.declared, Authority) else None
+
+    @property
+    def request(self) -> str | None:
+        """The request from elsewhere, where there is one."""
+        return self.declared.request if isinstance(self.declared, EndEntity) else None
+
+    @property
+    def passphrase(self) -> Source | None:
+        """Where the pass phrase of its key comes from."""
+        if existing := self.existing:
+            return existing.passphrase
+        return None if self.request else self.options.passphrase
 
 
 @dataclass(frozen=True)
@@ -184,7 +92,7 @@ class Recipe:
             secret.name
             for entity in self.entities
             for secret in (
-                entity.options.passphrase,
+                entity.passphrase,
                 entity.options.pkcs12.password if entity.options.pkcs12 else None,
             )
             if isinstance(secret, Env)
@@ -193,17 +101,22 @@ class Recipe:
 
 def load(path: FilePath, name: str = "") -> Recipe:
     """Read the recipe at `path`; raises BadInput naming every fault."""
-    return build(source.read(path, name), FilePath(path.name).stem)
+    return build(source.read(path, name), FilePath(path.name).stem, path.parent)
 
 
-def build(document: Document, stem: str) -> Recipe:
-    """Make a recipe of a YAML document; its directory is `stem` unless it names one."""
-    data = document.data
+def build(document: Document, stem: str, folder: FilePath = FilePath()) -> Recipe:
+    """Make a recipe of a YAML document; its directory is `stem` unless it names one.
+
+    What the recipe names as a fleet's rows is read from below `folder`.
+    """
+    document, data = fleet.expand(document, folder)
     problems = [*_name_problems(document, data), *issuers.problems(document, data)]
     try:
-        file = _File.model_validate(data)
+        file = File.model_validate(data)
     except ValidationError as error:
-        problems += validation_problems(document, _File, error)
+        problems += validation_problems(document, File, error)
+    else:
+        problems += _conflicts(document, file)
     if problems:
         raise BadInput(document.settled(problems))
     directory = file.directory or stem
@@ -217,12 +130,13 @@ def build(document: Document, stem: str) -> Recipe:
 
 def schema() -> dict[str, Any]:
     """Give the recipe's JSON Schema (draft 2020-12)."""
-    made = _File.model_json_schema()
+    made = File.model_json_schema()
     for group in issuers.GROUPS:
         # An entity that says nothing of itself is a name with nothing after the colon.
         members = made["properties"][group]
         members["additionalProperties"] = {"anyOf": [members["additionalProperties"], _NULL]}
     made["properties"]["authorities"]["minProperties"] = 1
+    made["$defs"]["EndEntity"]["properties"]["each"] = fleet.EACH_SCHEMA
     for name in ("defaults", "servers", "clients"):
         shape = made["properties"][name]
         shape.pop("default", None)
@@ -231,45 +145,6 @@ def schema() -> dict[str, Any]:
 
 
 _NULL = {"type": "null"}
-
-
-def validation_problems(
-    document: Document, model: type[BaseModel], error: ValidationError
-) -> Iterator[Problem]:
-    """Turn what pydantic found into problems with lines."""
-    for item in error.errors(include_url=False):
-        loc = tuple(part for part in item["loc"] if part != "[key]")
-        match item["type"]:
-            case "fault":
-                yield from (document.fault(loc, fault) for fault in item["ctx"]["faults"])
-            case "extra_forbidden":
-                hint = suggestion(loc[-1], _fields(model, loc[:-1]))
-                yield document.problem(loc, f"unknown key {loc[-1]!r}", hint, key=True)
-            case "missing":
-                yield document.problem(loc[:-1], f"{loc[-1]}: is missing", "add it", key=True)
-            case "model_type" | "dict_type" | "model_attributes_type":
-                known = suggestion("", _fields(model, loc))
-                hint = known or f"write {loc[-1]}: {{NAME: {{subject: {{CN: …}}}}}}"
-                yield document.problem(loc, f"{loc[-1]}: takes a mapping here", hint)
-            case "list_type":
-                yield document.problem(loc, f"{loc[-1]}: takes a list here")
-            case _:
-                yield document.problem(loc, f"{loc[-1]}: {item['msg']}", "")
-
-
-def _fields(model: Any, loc: Path) -> list[str]:
-    """Give the keys that are known at a place of the model."""
-    for step in loc:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            field = model.model_fields.get(str(step))
-            model = field.annotation if field else None
-        else:
-            model = get_args(model)[-1] if get_args(model) else None
-        while get_origin(model) not in (None, dict, list):  # Annotated, or a union with None
-            model = get_args(model)[0]
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return list(model.model_fields)
-    return []
 
 
 def _name_problems(document: Document, data: dict[str, Any]) -> Iterator[Problem]:
@@ -288,7 +163,53 @@ def _name_problems(document: Document, data: dict[str, Any]) -> Iterator[Problem
             yield document.problem(path, message, "names are unique in a recipe", key=True)
 
 
-def _entities(file: _File, found: Issuers) -> Iterator[Entity]:
+_WITHOUT = {
+    "existing": (
+        {"issuer", "crl_url"},
+        "of an authority that is there already, nothing is decided here",
+    ),
+    "request": (
+        {"issuer", "subject", "days", "digest", "serial", "names", "files", "not_before",
+         "not_after", "outputs", "crl_url"},
+        "only the certificate is made of a request from elsewhere; its key stays there",
+    ),
+}  # fmt: skip
+"""What may be said beside existing: or request:, and why nothing else."""
+
+
+def _conflicts(document: Document, file: File) -> Iterator[Problem]:
+    """Find what an entity says that contradicts something else it says."""
+    groups: dict[str, Mapping[str, EntityOptions]] = {
+        "authorities": file.authorities,
+        "servers": file.servers,
+        "clients": file.clients,
+    }
+    for group, members in groups.items():
+        for name, declared in members.items():
+            given = declared.model_fields_set
+            for marker, (allowed, why) in _WITHOUT.items():
+                if marker in given:
+                    for option in sorted(given - allowed - {marker}):
+                        message = f"{option}: has no place beside {marker}:"
+                        yield document.problem((group, name, option), message, why, key=True)
+            yield from _date_conflicts(document, (group, name), declared)
+
+
+def _date_conflicts(document: Document, path: Path, declared: EntityOptions) -> Iterator[Problem]:
+    begin, end = declared.not_before, declared.not_after
+    if begin and end and begin >= end:
+        hint = "not_after: is the later one"
+        yield document.problem((*path, "not_after"), "this ends before it begins", hint)
+    if begin and end and declared.days is not None:
+        hint = "leave days: out"
+        yield document.problem((*path, "days"), "both dates are given", hint, key=True)
+    if (begin or end) and isinstance(declared.serial, int):
+        message = "serial: has no place beside dates"
+        hint = "openssl ca signs then, and draws a random serial number"
+        yield document.problem((*path, "serial"), message, hint, key=True)
+
+
+def _entities(file: File, found: Issuers) -> Iterator[Entity]:
     groups: tuple[tuple[str, Mapping[str, EntityOptions], Section], ...] = (
         ("authorities", file.authorities, "issuing"),
         ("servers", file.servers, "server"),
@@ -300,7 +221,9 @@ def _entities(file: _File, found: Issuers) -> Iterator[Entity]:
             names.sort(key=lambda name: len(found.above(name)))
         for name in names:
             issuer = found.of(group, name) or name
-            section: Section = "root" if kind == "issuing" and issuer == name else kind
             declared = members[name]
+            section: Section = "root" if kind == "issuing" and issuer == name else kind
+            if isinstance(declared, Authority) and declared.existing:
+                section = "existing"
             options = declared.over(file.defaults)
             yield Entity(name, section, (group, name), issuer, declared, options)

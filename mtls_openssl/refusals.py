@@ -19,6 +19,7 @@ def refuse(worker: Worker, wishes: Wishes, decisions: Sequence[Decision]) -> Non
             faults += _key_fault(worker, decision)
             faults += _authority_fault(worker, decision, wanted)
         faults += _serial_fault(worker, decision)
+        faults += _forgotten(worker, decision)
     if faults:
         raise Refused(
             "; ".join(dict.fromkeys(fault.message for fault in faults)),
@@ -54,6 +55,18 @@ def _authority_fault(
             f"the authority {step.entity} would be issued anew ({decision.reason}),"
             " which outdates everything under it",
             f"if that is meant: --replace {step.entity}",
+        )
+
+
+def _forgotten(worker: Worker, decision: Decision) -> Iterator[Fault]:
+    """Refuse a revocation list that lacks someone whom the one before named."""
+    record = worker.journal.done.get(decision.step.id)
+    before = [word for word in record.identity if word.startswith("revoked ")] if record else []
+    if lost := [word for word in before if word not in decision.step.identity]:
+        database = next(path for path in decision.step.reads if path.endswith(".txt"))
+        yield Fault(
+            f"{database} has lost whom {decision.step.writes[0]} names: {', '.join(lost)}",
+            f"bring back {database} from a copy: who was revoked stays so",
         )
 
 

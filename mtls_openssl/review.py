@@ -23,13 +23,20 @@ def layout_problems(
     owners: dict[str, str] = {}
     for member in members:
         entity = member.entity
-        if not workflow.steps.get(entity.section):
-            have = ", ".join(section for section in workflow.steps if section != "recipe")
+        if not has_steps(workflow, member):
+            made = (name for name in workflow.steps if name not in ("existing", "recipe"))
+            have = ", ".join(made)
             message = f"the workflow {workflow.name} has no steps for {_article(entity.section)}"
             yield document.problem(entity.path, message, f"it has steps for: {have}", key=True)
             continue
         yield from _file_problems(recipe, member, owners)
-        yield from _unused(recipe, workflow, entity)
+        if not entity.existing:
+            yield from _unused(recipe, workflow, entity)
+
+
+def has_steps(workflow: Workflow, member: Member) -> bool:
+    """Whether a workflow does anything for an entity; one that is there already needs nothing."""
+    return bool(workflow.steps.get(member.entity.section) or member.entity.existing)
 
 
 def _file_problems(recipe: Recipe, member: Member, owners: dict[str, str]) -> Iterator[Problem]:
@@ -44,7 +51,11 @@ def _file_problems(recipe: Recipe, member: Member, owners: dict[str, str]) -> It
         for need in needs
         if need and isinstance(need.source, Generate)
     ]
-    files += [(f"{entity.name}'s {kind}", kind, path) for kind, path in member.files.items()]
+    files += [
+        (f"{entity.name}'s {kind}", kind, path)
+        for kind, path in member.files.items()
+        if kind not in member.outside
+    ]
     for owner, kind, path in files:
         where = (*entity.path, *(("files", kind) if kind in entity.declared.files else ()))
         hint = f"give one of them another name: files: {{{kind}: NAME}}"
@@ -75,7 +86,10 @@ def state_problems(
 ) -> Iterator[Problem]:
     """Find files that openssl would take for an authority's serial numbers."""
     owners = {
-        path.casefold(): (member, kind) for member in members for kind, path in member.files.items()
+        path.casefold(): (member, kind)
+        for member in members
+        for kind, path in member.files.items()
+        if kind not in ("database", "crl_number")
     }
     issuers = {member.name: (member.issuer or member).name for member in members}
     shared = {path: issuers.get(step.entity, "") for step in steps for path in step.state}
@@ -98,7 +112,8 @@ def entity_problems(
     """Find what openssl would refuse, or verify would, once everything is settled."""
     serials: dict[tuple[str, object], str] = {}
     for member in members:
-        path, key = member.entity.path, member.options.key
+        path = member.entity.path
+        key = None if member.entity.existing or member.entity.request else member.options.key
         issuer = member.issuer or member
         if member.issuer and sorted(member.subject) == sorted(member.issuer.subject):
             message = f"{member.name} has the subject of its issuer, {issuer.name}"
@@ -115,11 +130,12 @@ def entity_problems(
         if key and key.algorithm.startswith("ML-DSA") and not _has_ml_dsa(version):
             message = f"{version} makes no {key.algorithm} keys"
             yield recipe.document.problem((*path, "key"), message, "OpenSSL 3.5 and later do")
-        if "CN" not in dict(member.entity.options.subject or ()) and len(member.name) > 64:
+        named = "CN" in dict(member.entity.options.subject or ()) or member.foreign
+        if not named and len(member.name) > 64:
             message = f"CN is {len(member.name)} characters long; 64 are the most"
             hint = "the name serves as common name; give a shorter one: subject: {CN: …}"
             yield recipe.document.problem(path, message, hint, key=True)
-        for signer in (key, issuer.options.key):
+        for signer in (key, None if issuer.entity.existing else issuer.options.key):
             if member.entity.options.digest and signer and signer.algorithm in WITHOUT_DIGEST:
                 message = f"a digest has no place where {signer} signs"
                 yield recipe.document.problem((*path, "digest"), message, "leave it out")
@@ -137,7 +153,7 @@ def prompted_problems(
     for member in members:
         asks = {ask for step in workflow.steps.get(member.entity.section, ()) for ask in step.asks}
         path = (*member.entity.path, "subject")
-        for fault in _untyped(member) if "subject" in asks else ():
+        for fault in _untyped(member) if "subject" in asks and not member.entity.request else ():
             hint = f"the workflow {workflow.name} lets openssl ask for the subject"
             yield recipe.document.problem(path, fault, hint, key=True)
 
@@ -155,6 +171,21 @@ def _untyped(member: Member) -> Iterator[str]:
             yield f"{name} takes 64 bytes at openssl's prompt, and has {len(value.encode())}"
 
 
+def existing_problems(recipe: Recipe, members: tuple[Member, ...]) -> Iterator[Problem]:
+    """Find authorities that are to sign, and whose key is not there."""
+    signed = {m.issuer.name: m.name for m in members if m.issuer and not m.entity.existing}
+    for member in members:
+        existing = member.entity.existing
+        if existing and not existing.key and member.name in signed:
+            message = f"{member.name} is to sign {signed[member.name]}, and has no key here"
+            path = (*member.entity.path, "existing")
+            yield recipe.document.problem(path, message, "add its key: {key: PATH}", key=True)
+        if existing and isinstance(existing.passphrase, Generate):
+            path = (*member.entity.path, "existing", "passphrase")
+            message = "the pass phrase of a key that is there already is not drawn at random"
+            yield recipe.document.problem(path, message, "say where it comes from")
+
+
 def _article(section: str) -> str:
     return {"root": "a root", "issuing": "an issuing authority"}.get(section, f"a {section}")
 
@@ -167,7 +198,7 @@ def _unused(recipe: Recipe, workflow: Workflow, entity: Entity) -> Iterator[Prob
         name for part in workflow.layout.get(entity.section, {}).values() for name in part.names()
     }
     known |= {"subject"} if any(name.startswith("subject") for name in known) else set()
-    for option in sorted(entity.declared.model_fields_set - {"issuer", "files"}):
+    for option in sorted(entity.declared.model_fields_set & OPTION_SLOTS.keys()):
         used = known & OPTION_SLOTS[option]
         if not used and getattr(entity.declared, option) is not None:
             message = f"the workflow {workflow.name} makes nothing of {option}: here"
@@ -182,7 +213,7 @@ def _unused(recipe: Recipe, workflow: Workflow, entity: Entity) -> Iterator[Prob
 
 def input_problems(recipe: Recipe, filler: Filler, steps: list[Step]) -> Iterator[Problem]:
     """Find files that are read and that no step makes, and say which step fell out and why."""
-    made: set[str] = set()
+    made: set[str] = set(filler.outside)
     for step in steps:
         for path in (*step.reads, *step.modes):
             if path not in made:

@@ -1,7 +1,7 @@
 """Runs what a plan's decisions say, and tells of each step as it begins and ends.
 
-Steps of one entity stay on one worker, in order; entities run in parallel as soon as what they
-need is there. The first failure lets running steps end and starts no other.
+Commands are run as soon as what they need is there; what they made is verified in batches. The
+first failure lets running steps end, and verifies them, and starts no other.
 """
 
 import queue
@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from graphlib import CycleError, TopologicalSorter
+from functools import partial
 from typing import TypeAlias
 
-from mtls_openssl import currency
+from mtls_openssl import currency, revocation
 from mtls_openssl.artifact import without_errata
 from mtls_openssl.currency import Decision, Wishes
 from mtls_openssl.errors import BadInput, Failure, Fault, Interrupted
@@ -22,10 +22,11 @@ from mtls_openssl.journal import Disk, Journal
 from mtls_openssl.plan import Plan
 from mtls_openssl.process import Outcome
 from mtls_openssl.refusals import refuse
+from mtls_openssl.schedule import Schedule, units
 from mtls_openssl.secret import Generate, Vault
 from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report
-from mtls_openssl.worker import Worker, needs
+from mtls_openssl.worker import Attempt, Result, Worker, needs
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Event:
 
     step: Step
     status: str
-    """current, started, kept, done or failed."""
+    """current, revoked, left out, started, kept, done or failed."""
     reason: str = ""
     """Why it ran; of a current one, what is to be known of it."""
     seconds: float = 0.0
@@ -46,13 +47,22 @@ class Event:
 
 
 @dataclass(frozen=True)
-class _Ended:
+class _Ran:
+    """The commands of a unit were run, to the end or to a failure."""
+
     unit: str
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """Units were verified; or something went wrong that nobody knows."""
+
+    units: Sequence[str]
     fault: BaseException | None = None
 
 
-Unit: TypeAlias = tuple[Decision, ...]
-"""Steps that are done one after another, on one worker."""
+_Message: TypeAlias = Event | _Ran | _Ended
 
 
 def look(plan: Plan, journal: Journal, wishes: Wishes) -> tuple[Decision, ...]:
@@ -70,6 +80,7 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
         Interrupted: told to stop; every child has ended.
     """
     _recover(worker)
+    revocation.restore(worker.directory, [member.name for member in worker.plan.members])
     yield from _keep_what_is_right(worker, wishes)
     decisions = look(worker.plan, worker.journal, wishes)
     refuse(worker, wishes, decisions)
@@ -80,8 +91,18 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
         if not decision.runs:
             record = worker.journal.done.get(decision.step.id)
             let_pass = record.let_pass if record else ()
-            yield Event(decision.step, "current", decision.reason, let_pass=let_pass)
-    yield from _in_parallel(worker, _units(decisions), jobs)
+            yield Event(decision.step, decision.status, decision.reason, let_pass=let_pass)
+    yield from _Crew(worker, Schedule(units(decisions)), jobs).work()
+
+
+def one(worker: Worker, step: Step, reason: str) -> Iterator[Event]:
+    """Do a single step that is in no plan."""
+    fetch_secrets(worker.plan, worker.vault, [step])
+    decision = Decision(step, runs=True, kind="asked", reason=reason)
+    yield Event(step, "started", reason)
+    attempt = worker.attempt(step)
+    for result in worker.conclude([[attempt]]):
+        yield _event(result, decision, 0.0)
 
 
 def fetch_secrets(plan: Plan, vault: Vault, steps: Iterable[Step]) -> None:
@@ -124,124 +145,118 @@ def _keep_what_is_right(worker: Worker, wishes: Wishes) -> Iterator[Event]:
             yield Event(step, "kept", "it was there, and is right", reports=reports)
 
 
-def _units(decisions: Sequence[Decision]) -> dict[str, Unit]:
-    """Group the steps that run by entity, parted where one must wait for another entity's.
+@dataclass
+class _Crew:
+    """Workers on threads, and the one who tells them what to do."""
 
-    So a leaf's key is made while its CA's is, and only its signing waits.
-    """
-    owner = {d.step.id: d.step.entity or d.step.id for d in decisions if d.runs}
-    units: dict[str, list[Decision]] = {}
-    waits: dict[str, set[str]] = {}
-    current: dict[str, str] = {}
-    for decision in decisions:
-        step = decision.step
-        if not decision.runs:
-            continue
-        name = owner[step.id]
-        others = {owner[need] for need in step.needs if owner.get(need, name) != name}
-        if name not in current or not others <= waits[name]:
-            current[name] = step.id
-            waits[name] = waits.get(name, set()) | others
-        units.setdefault(current[name], []).append(decision)
-    return {name: tuple(unit) for name, unit in units.items()}
+    worker: Worker
+    schedule: Schedule
+    jobs: int
+    messages: "queue.SimpleQueue[_Message]" = field(default_factory=queue.SimpleQueue)
+    stop: threading.Event = field(default_factory=threading.Event)
+    begun: dict[str, float] = field(default_factory=dict)
+    """When each step began, in seconds of the monotonic clock."""
+    attempts: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
+    """What was run and is not yet verified, by unit."""
 
+    def __post_init__(self) -> None:
+        units = self.schedule.units.values()
+        self.decisions = {decision.step.id: decision for unit in units for decision in unit}
 
-def _order(units: dict[str, Unit]) -> "TopologicalSorter[str]":
-    home = {decision.step.id: name for name, unit in units.items() for decision in unit}
-    order: TopologicalSorter[str] = TopologicalSorter()
-    last: dict[str, str] = {}
-    for name, unit in units.items():
-        above = {home[need] for decision in unit for need in decision.step.needs if need in home}
-        entity = unit[0].step.entity
-        if entity in last:
-            above.add(last[entity])
-        if entity:
-            last[entity] = name
-        order.add(name, *(above - {name}))
-    order.prepare()
-    return order
+    def work(self) -> Iterator[Event]:
+        """Do all units; give what happens, as it happens."""
+        with ThreadPoolExecutor(max_workers=self.jobs) as pool:
+            try:
+                yield from self._lead(pool)
+            except BaseException:
+                self.stop.set()
+                self.worker.children.stop()
+                raise
 
+    def _lead(self, pool: ThreadPoolExecutor) -> Iterator[Event]:
+        busy = 0
+        while True:
+            self.schedule.stopped = self.stop.is_set()
+            while busy < self.jobs and (task := self._next(self.jobs - busy)):
+                pool.submit(task)
+                busy += 1
+            if not busy:
+                return
+            match self.messages.get():
+                case Event() as event:
+                    yield event
+                case _Ran(name, attempts):
+                    busy -= 1
+                    self.schedule.stopped = self.stop.is_set()
+                    whole = self.attempts.pop(name, ()) + attempts
+                    self.attempts[self.schedule.ran(name)] = whole
+                case _Ended(names, fault):
+                    busy -= 1
+                    if fault:
+                        raise fault
+                    for name in names:
+                        self.schedule.done(name)
 
-def _in_parallel(worker: Worker, units: dict[str, Unit], jobs: int) -> Iterator[Event]:
-    try:
-        order = _order(units)
-    except CycleError:
-        # Entities that need each other: a workflow may do that, one step after another.
-        units = {"": tuple(decision for unit in units.values() for decision in unit)}
-        order = _order(units)
-    messages: queue.SimpleQueue[Event | _Ended] = queue.SimpleQueue()
-    stop = threading.Event()
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
+    def _next(self, idle: int) -> Callable[[], None] | None:
+        """Give what an idle worker should do now."""
+        if names := self.schedule.to_verify(idle):
+            attempts = {name: self.attempts.pop(name) for name in names}
+            return partial(self._guarded, names, partial(self._verify, attempts))
+        if name := self.schedule.to_run():
+            return partial(self._guarded, [name], partial(self._run, name))
+        return None
 
-        def start(name: str) -> None:
-            pool.submit(_work, worker, name, units[name], messages, stop)
-
+    def _guarded(self, names: Sequence[str], task: Callable[[], _Message]) -> None:
+        """Do a task; whatever happens, say that it has ended."""
         try:
-            yield from _watch(order, start, messages, stop)
-        except BaseException:
-            stop.set()
-            worker.children.stop()
-            raise
+            message = task()
+        except BaseException as error:  # noqa: BLE001  it is raised again on the main thread
+            self.stop.set()
+            message = _Ended(names, error)
+        self.messages.put(message)
 
-
-def _watch(
-    order: "TopologicalSorter[str]",
-    start: Callable[[str], None],
-    messages: "queue.SimpleQueue[Event | _Ended]",
-    stop: threading.Event,
-) -> Iterator[Event]:
-    running = 0
-    while order.is_active():
-        for name in () if stop.is_set() else order.get_ready():
-            start(name)
-            running += 1
-        if not running:
-            return
-        match messages.get():
-            case Event() as event:
-                yield event
-            case _Ended(name, fault):
-                running -= 1
-                order.done(name)
-                if fault:
-                    raise fault
-
-
-def _work(
-    worker: Worker,
-    name: str,
-    unit: Unit,
-    messages: "queue.SimpleQueue[Event | _Ended]",
-    stop: threading.Event,
-) -> None:
-    """Do a unit's steps; whatever happens, say that it has ended."""
-    fault: BaseException | None = None
-    try:
-        for decision in unit:
-            if stop.is_set():
+    def _run(self, name: str) -> _Message:
+        """Run a unit's commands, one after another."""
+        attempts = []
+        for decision in self.schedule.units[name]:
+            if self.stop.is_set():
                 break
-            messages.put(Event(decision.step, "started", decision.reason))
-            event = _do(worker, decision)
-            if event.status == "failed":
-                stop.set()
-            messages.put(event)
-    except BaseException as error:  # noqa: BLE001  it is raised again on the main thread
-        fault = error
-        stop.set()
-    messages.put(_Ended(name, fault))
+            step = decision.step
+            self.messages.put(Event(step, "started", decision.reason))
+            self.begun[step.id] = time.monotonic()
+            try:
+                attempts.append(self.worker.attempt(step))
+            except Interrupted:
+                raise
+            except Failure as failure:
+                self._tell(_failed(decision, failure, self._seconds(step)))
+                break
+        return _Ran(name, tuple(attempts))
+
+    def _verify(self, attempts: dict[str, tuple[Attempt, ...]]) -> _Message:
+        """Verify what was run of several units, together."""
+        for result in self.worker.conclude(list(attempts.values())):
+            step = result.attempt.step
+            self._tell(_event(result, self.decisions[step.id], self._seconds(step)))
+        return _Ended(list(attempts))
+
+    def _tell(self, event: Event) -> None:
+        if event.error:
+            self.stop.set()
+        self.messages.put(event)
+
+    def _seconds(self, step: Step) -> float:
+        return time.monotonic() - self.begun[step.id]
 
 
-def _do(worker: Worker, decision: Decision) -> Event:
-    start = time.monotonic()
-    try:
-        result = worker.do(decision.step)
-    except Interrupted:
-        raise
-    except Failure as failure:
-        seconds = time.monotonic() - start
-        return Event(decision.step, "failed", decision.reason, seconds, error=failure)
-    seconds = time.monotonic() - start
+def _event(result: Result, decision: Decision, seconds: float) -> Event:
+    if result.failure:
+        return _failed(decision, result.failure, seconds)
+    step, outcome = result.attempt.step, result.attempt.outcome
     return Event(
-        decision.step, "done", decision.reason, seconds, result.reports, result.outcome,
-        let_pass=result.let_pass,
-    )  # fmt: skip
+        step, "done", decision.reason, seconds, result.reports, outcome, let_pass=result.let_pass
+    )
+
+
+def _failed(decision: Decision, failure: Failure, seconds: float) -> Event:
+    return Event(decision.step, "failed", decision.reason, seconds, error=failure)

@@ -1,14 +1,21 @@
 """What every verb on a recipe begins with: the recipe, its workflow, the openssl, the plan."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
-from mtls_openssl import plan, process, recipe, secret, workflow
+from mtls_openssl import foreign, journal, plan, process, recipe, revocation, secret, workflow
 from mtls_openssl.errors import BadInput
+from mtls_openssl.journal import Journal
+from mtls_openssl.lock import locked
 from mtls_openssl.plan import Plan
 from mtls_openssl.secret import Vault
 from mtls_openssl.source import suggestion
+from mtls_openssl.surroundings import Revoked, Surroundings
+from mtls_openssl.verifier import Verifier
+from mtls_openssl.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -22,11 +29,37 @@ class Session:
     """The directory as a person would name it from here."""
     base: FilePath
     """The recipe's folder."""
+    there: Surroundings
 
     def vault(self) -> Vault:
         """Give a vault that reads secrets where the recipe says."""
         hidden = self.plan.recipe.secret_variables()
         return Vault(self.directory, self.base, os.environ, secret.terminal(), hidden)
+
+    @contextmanager
+    def at_work(self, *, wait: bool = False) -> Iterator[Worker]:
+        """Hold the directory, and give who does steps in it.
+
+        Raises:
+            Locked: another holds it, and `wait` is not asked for.
+            MachineFault: the directory cannot be made or written.
+        """
+        journal.prepare(self.directory)
+        with (
+            locked(self.directory, wait=wait) as descriptor,
+            Journal(self.directory).load().writing() as written,
+        ):
+            revoked = revocation.read(self.plan.recipe, self.directory)
+            made = self.plan if revoked == self.there.revoked else self.planned(revoked)
+            children = process.Runner(self.binary, self.directory, descriptor)
+            vault = self.vault()
+            yield Worker(made, self.directory, written, children, Verifier(children, vault), vault)
+
+    def planned(self, revoked: Mapping[str, tuple[Revoked, ...]]) -> Plan:
+        """Plan again, with what was revoked since."""
+        there = replace(self.there, revoked=revoked)
+        made = self.plan
+        return plan.build(made.recipe, made.workflow, made.version, there, verbatim=made.verbatim)
 
     def check_names(self, option: str, names: frozenset[str]) -> None:
         """Refuse names that are no entity's; raises BadInput."""
@@ -53,5 +86,8 @@ def open_session(
     if target.exists() and not target.is_dir():
         raise BadInput((), f"{target} is not a directory", "give another by --directory")
     binary = process.find(openssl)
-    made = plan.build(read, flow, process.ask_version(binary), verbatim=verbatim)
-    return Session(made, binary, target, f"{os.path.relpath(target)}/", base)
+    version = process.ask_version(binary)
+    made_elsewhere = foreign.read(read, base, process.Runner(binary, base))
+    there = Surroundings(str(base), made_elsewhere, revocation.read(read, target))
+    made = plan.build(read, flow, version, there, verbatim=verbatim)
+    return Session(made, binary, target, f"{os.path.relpath(target)}/", base, there)

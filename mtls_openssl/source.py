@@ -7,7 +7,7 @@ recursion a deeply nested file can turn into a crash of the interpreter.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path as FilePath
@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import yaml
 
 from mtls_openssl.errors import BadInput, Fault, MachineFault, Path, Problem
+from mtls_openssl.origin import Cells, Origin
 
 LARGEST_FILE = 16 * 2**20
 """Bytes; a recipe of 10 000 clients written out takes about 3 MiB."""
@@ -93,6 +94,8 @@ class Document:
     root: Node
     hidden: list[Node] = field(default_factory=list, compare=False, repr=False)
     """What stands in a secret's place and is none."""
+    origins: Mapping[Path, Origin] = field(default_factory=dict, compare=False, repr=False)
+    """The entities that stand in no line of their own, by group and name."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -105,12 +108,27 @@ class Document:
     ) -> Problem:
         """Point at the value at `path`, at its `key`, or at the first `word` inside it.
 
-        A path that leads nowhere (a missing key) points at the deepest part that exists.
+        A path that leads nowhere (a missing key) points at the deepest part that exists; what a
+        fleet's row filled in points at the row.
         """
-        mark, node = self._locate(path, key)
+        if origin := self.origins.get(path[:2]):
+            where = (*origin.path, *path[2:])
+            if origin.cells and (column := self._column(origin.cells, where, key=key)):
+                return origin.cells.problem(column, message, hint, path)
+            mark, node = self._locate(where, key)
+        else:
+            mark, node = self._locate(path, key)
         if word:
             mark = self._find(word, node) or mark
         return _problem(self.file, self.lines, mark, message, hint, path)
+
+    def _column(self, cells: Cells, path: Path, *, key: bool) -> str:
+        """Name the column that fills the text at a path, or its key."""
+        _, node = self._locate(path, key)
+        texts = [str(path[-1])] if key else [str(scalar.value) for scalar in node.scalars()]
+        return next(
+            (c for c in cells.places for t in texts if re.search(rf"\{{{re.escape(c)}\b", t)), ""
+        )
 
     def fault(self, path: Path, fault: Fault) -> Problem:
         """Give what a value's parser said of the value at `path` its line."""
@@ -128,12 +146,14 @@ class Document:
 
     def settled(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """Give each problem once, though many share it by an anchor, and no secret with any."""
-        each = {(p.line, p.column, p.message): self.masked(p) for p in problems}
+        each = {(p.file, p.line, p.column, p.message): self.masked(p) for p in problems}
         return tuple(each.values())
 
     def masked(self, problem: Problem) -> Problem:
         """Hide what stands in a secret's place and is none, wherever its line is shown."""
         text = problem.excerpt
+        if problem.file != self.file:
+            return problem
         for node in (inner for hidden in self.hidden for inner in hidden.scalars()):
             last, end = node.end
             if node.mark.line <= problem.line - 1 <= last:

@@ -13,7 +13,7 @@ class Answer:
     """What a command will ask, and what it is to be told."""
 
     kind: str
-    """passphrase, password (of a PKCS#12 bundle) or subject."""
+    """passphrase, encryption (a pass phrase of PKCS#8), password (of PKCS#12) or subject."""
     file: str = ""
     """The key that a pass phrase opens."""
     need: Need | None = None
@@ -28,6 +28,8 @@ class WrittenFile:
 
     path: str
     text: str
+    once: bool = False
+    """Whether it is only written where there is none: a beginning that others go on from."""
 
 
 @dataclass(frozen=True)

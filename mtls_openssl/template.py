@@ -253,6 +253,7 @@ VALUED = (
     | frozenset(
         [
             "-days",
+            "-md",
             "-set_serial",
             "-subj",
             "-name",

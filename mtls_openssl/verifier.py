@@ -1,13 +1,11 @@
 """Looks at the files that a plan makes, by openssl, and judges them."""
 
-import os
-import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Protocol
 
-from mtls_openssl import checks
+from mtls_openssl import batch, checks, inspection
 from mtls_openssl.artifact import Artifact
 from mtls_openssl.checks import Answer, Question, Verdict
 from mtls_openssl.errors import Fault
@@ -30,12 +28,26 @@ class Report:
     facts: dict[str, str]
     verdicts: tuple[Verdict, ...]
     asked: tuple[tuple[Question, Outcome], ...] = ()
-    """The commands that told it, and how they ended."""
+    """The commands that told it, and how they ended; those of a batch with its first file."""
 
     @property
     def failures(self) -> tuple[Verdict, ...]:
         """The verdicts that do not hold."""
         return tuple(verdict for verdict in self.verdicts if not verdict.ok)
+
+
+@dataclass
+class _Look:
+    """One file that is being looked at."""
+
+    artifact: Artifact
+    seen: dict[str, str]
+    """What needs no openssl."""
+    told: dict[str, str] = field(default_factory=dict)
+    """What openssl says."""
+    asked: list[tuple[Question, Outcome]] = field(default_factory=list)
+    alone: bool = True
+    """Whether openssl was asked about this file by itself."""
 
 
 @dataclass
@@ -48,37 +60,100 @@ class Verifier:
 
     def look(self, artifact: Artifact) -> Report:
         """Find out about one file; a file that is not there fails everything."""
-        path = self.runner.directory / artifact.path
-        asked: list[tuple[Question, Outcome]] = []
-        seen: dict[str, str] = {}
-        if path.is_symlink() or not path.is_file():
-            link = path.is_symlink()
-            found = {"trouble": "it is a symbolic link" if link else "there is no such file"}
-        else:
-            seen = self._on_disk(artifact, path)
-            found = seen | self._told(artifact, seen, asked)
+        return self.look_at([artifact])[0]
+
+    def look_at(
+        self, artifacts: Iterable[Artifact], *, just_made: bool = False
+    ) -> tuple[Report, ...]:
+        """Find out about several files, in their order, by as few processes as will do.
+
+        Where all of them were `just_made`, a request is judged by the certificate made of it:
+        openssl signs none whose own signature is broken, and takes over subject and public key
+        (openssl-x509(1), -req).
+        """
+        looks = [_Look(each, inspection.seen(self._at(each.path), each)) for each in artifacts]
+        there = [look for look in looks if "trouble" not in look.seen]
+        self._ask_together(there)
+        deferred = self._signed(there) if just_made else {}
+        for look in there:
+            if not look.told and look.artifact.path not in deferred:
+                self._ask_alone(look)
+        for look in there:
+            if certificate := deferred.get(look.artifact.path):
+                self._take_over(look, certificate)
+        return tuple(self._report(look) for look in looks)
+
+    def _report(self, look: _Look) -> Report:
+        """Judge a file; what a batch does not show to be right is asked alone."""
+        artifact, found = look.artifact, look.seen | look.told
+        if "trouble" not in found:
+            found |= self._compared(look, found)
         verdicts = checks.judge(artifact, found)
+        if not look.alone and not all(verdict.ok for verdict in verdicts):
+            self._ask_alone(look)
+            return self._report(look)
         if trouble := found.get("trouble"):
             readable = Verdict("readable", artifact.path, False, trouble)
-            verdicts = (readable, *(v for v in verdicts if v.ok or v.name in seen))
-        return Report(artifact, found, verdicts, tuple(asked))
+            verdicts = (readable, *(v for v in verdicts if v.ok or v.name in look.seen))
+        return Report(artifact, found, verdicts, tuple(look.asked))
 
-    def look_at(self, artifacts: Iterable[Artifact]) -> tuple[Report, ...]:
-        """Find out about several files, in their order."""
-        return tuple(self.look(artifact) for artifact in artifacts)
-
-    def _told(
-        self, artifact: Artifact, found: dict[str, str], asked: list[tuple[Question, Outcome]]
-    ) -> dict[str, str]:
-        """Tell what openssl says; a secret that cannot be had keeps the file shut."""
+    def _ask_alone(self, look: _Look) -> None:
+        """Ask about one file; a secret that cannot be had keeps it shut."""
+        artifact = look.artifact
+        look.alone = True
         try:
-            answers = {q.about: self._ask(q, asked) for q in checks.questions(artifact)}
-            told = checks.facts(artifact, answers)
-            if artifact.need and "password?" not in told.get("trouble", "password?"):
-                told["trouble"] += f"; is {artifact.need.purpose} the right one?"
-            return told | self._compared(artifact, found | told, asked)
+            answers = {q.about: self._ask(q, look.asked) for q in checks.questions(artifact)}
         except Fault as fault:
-            return {"trouble": fault.message}
+            look.told = {"trouble": fault.message}
+            return
+        look.told = checks.facts(artifact, answers)
+        if artifact.need and "password?" not in look.told.get("trouble", "password?"):
+            look.told["trouble"] += f"; is {artifact.need.purpose} the right one?"
+        self._remember(artifact, look.told)
+
+    def _ask_together(self, looks: Sequence[_Look]) -> None:
+        """Ask about files of one kind in one process, where there are several."""
+        by_path = {look.artifact.path: look for look in looks}
+        artifacts = [look.artifact for look in by_path.values()]
+        for part in _parts(batch.keys(artifacts)):
+            for path, text in self._read(part, by_path).items():
+                self._told(by_path[path], {"text": Answer(True, text)})
+        for part in _parts(batch.certificates(artifacts)):
+            texts = self._read(part, by_path)
+            named: dict[str, tuple[str, str]] = {}
+            for question in batch.verifications(part):
+                first = by_path[question.argv[-1]]
+                named |= batch.names(self._ask(question, first.asked).text)
+            for path, answers in batch.answers(texts, named).items():
+                self._told(by_path[path], answers)
+
+    def _read(self, part: Sequence[Artifact], looks: dict[str, _Look]) -> dict[str, str]:
+        asked: list[tuple[Question, Outcome]] = []
+        printed = self._ask(batch.reading(part), asked).text
+        question, outcome = asked[0]
+        shown = Outcome(outcome.returncode, "", outcome.transcript, outcome.seconds)
+        looks[part[0].path].asked.append((question, shown))  # without what it printed of keys
+        return batch.read(part, printed)
+
+    def _told(self, look: _Look, answers: dict[str, Answer]) -> None:
+        look.alone = False
+        look.told = checks.facts(look.artifact, answers)
+        self._remember(look.artifact, look.told)
+
+    def _signed(self, looks: Sequence[_Look]) -> dict[str, _Look]:
+        """Give the certificates that were made of requests, by the request's path."""
+        requests = {look.artifact.path for look in looks if look.artifact.kind == "request"}
+        return {look.artifact.request: look for look in looks if look.artifact.request in requests}
+
+    def _take_over(self, look: _Look, certificate: _Look) -> None:
+        names = ("subject", "public-key-text")
+        told = {name: certificate.told[name] for name in names if name in certificate.told}
+        if len(told) < len(names):
+            self._ask_alone(look)
+            return
+        look.alone = False
+        look.told = {"signature": "good", **told}
+        self._remember(look.artifact, look.told)
 
     def _ask(self, question: Question, asked: list[tuple[Question, Outcome]]) -> Answer:
         secret = self.secrets.fetch(question.need) if question.need else None
@@ -89,56 +164,34 @@ class Verifier:
         asked.append((question, outcome))
         return Answer(outcome.returncode == 0, outcome.stdout, outcome.transcript)
 
-    def _on_disk(self, artifact: Artifact, path: FilePath) -> dict[str, str]:
-        """Tell what needs no openssl: the mode, and whether the text is that of its parts."""
-        mode = stat.S_IMODE(path.stat().st_mode)
-        found = {"mode": f"{mode:o}", "private": f"mode {mode:o}" if mode & 0o077 else "yes"}
-        match artifact.kind:
-            case "key":
-                found["encrypted"] = checks.encrypted(self._text(artifact.path))
-            case _ if artifact.parts and artifact.kind != "pkcs12":
-                found["parts"] = self._parts(artifact)
-            case "text":
-                same = self._text(artifact.path) == artifact.text
-                found["content"] = "as written" if same else "another text"
-            case _:
-                found["content"] = "not empty" if path.stat().st_size else "empty"
-        return found
-
-    def _parts(self, artifact: Artifact) -> str:
-        try:
-            wanted = sorted(
-                b for part in artifact.parts for b in checks.pem_blocks(self._text(part))
-            )
-        except OSError as error:
-            return f"{os.path.basename(str(error.filename))}: {error.strerror}"
-        found = sorted(checks.pem_blocks(self._text(artifact.path)))
-        return "exactly what it joins" if wanted and found == wanted else "something else"
-
-    def _compared(
-        self, artifact: Artifact, found: dict[str, str], asked: list[tuple[Question, Outcome]]
-    ) -> dict[str, str]:
-        """Hold a file's public key, and a bundle's certificate, against those of its source."""
-        own = found.get("public-key-pem")
-        if own and artifact.kind in ("key", "request", "certificate"):
-            self._remember(artifact.path, own)
+    def _compared(self, look: _Look, found: dict[str, str]) -> dict[str, str]:
+        """Hold a file's content, public key or certificates against those of its source."""
+        artifact = look.artifact
+        if artifact.parts and artifact.kind not in ("pkcs12", "der", "crl_der"):
+            return {"parts": inspection.parts(self.runner.directory, artifact)}
+        if "pem" in found:
+            return {"content": self._same(artifact.parts[0], found["pem"], "another content")}
         if not artifact.same_key_as:
             return {}
-        twin = self._public_key(artifact, asked)
-        same = own is not None and own == twin
+        try:
+            twin = self._public_key(artifact, look.asked)
+        except Fault as fault:
+            return {"public-key": fault.message}
+        same = twin is not None and found.get("public-key-text") == twin
         other = f"{artifact.same_key_as} cannot be read" if twin is None else "another key"
         compared = {"public-key": f"that of {artifact.same_key_as}" if same else other}
         if artifact.kind == "pkcs12":
-            compared["certificate"] = self._same(artifact.parts[0], found.get("bundled"))
+            bundled, above = found.get("bundled", ""), found.get("bundled-chain", "")
+            compared["certificate"] = self._same(artifact.parts[0], bundled)
             if len(artifact.parts) > 2:
-                compared["chain"] = self._same(artifact.parts[2], found.get("bundled-chain"))
+                compared["chain"] = self._same(artifact.parts[2], above)
         return compared
 
-    def _same(self, path: str, found: str | None) -> str:
-        """Tell whether a bundle holds a file's certificates, in whatever order."""
-        wanted = checks.pem_blocks(self._text(path), "CERTIFICATE")
-        same = sorted(wanted) == sorted(checks.pem_blocks(found or "", "CERTIFICATE"))
-        return f"that of {path}" if same else "another certificate"
+    def _same(self, path: str, found: str, other: str = "another certificate") -> str:
+        """Tell whether PEM text holds just what a file does, in whatever order."""
+        wanted = checks.pem_blocks(inspection.text(self._at(path)))
+        same = wanted and sorted(wanted) == sorted(checks.pem_blocks(found))
+        return f"that of {path}" if same else other
 
     def _public_key(self, artifact: Artifact, asked: list[tuple[Question, Outcome]]) -> str | None:
         path = artifact.same_key_as
@@ -147,25 +200,31 @@ class Verifier:
         except OSError:
             return None
         if stamp not in self._keys:
-            kind = "certificate" if artifact.kind == "pkcs12" else _kind_of(self._text(path))
+            kind = "certificate"
+            if artifact.kind != "pkcs12":
+                kind = inspection.kind_of(inspection.text(self._at(path)))
             question = checks.public_key_question(path, artifact.key_need, kind)
-            answer = self._ask(question, asked)
-            blocks = checks.pem_blocks(answer.text, "PUBLIC KEY")
-            if not blocks:
+            public = checks.public_key(self._ask(question, asked).text)
+            if not public:
                 return None
-            self._remember(path, blocks[0])
+            self._keys[stamp] = public
         return self._keys[stamp]
 
-    def _remember(self, path: str, public_key: str) -> None:
-        self._keys[self._stamp(path)] = public_key
+    def _remember(self, artifact: Artifact, told: dict[str, str]) -> None:
+        if artifact.kind in ("key", "request", "certificate") and "public-key-text" in told:
+            self._keys[self._stamp(artifact.path)] = told["public-key-text"]
 
     def _stamp(self, path: str) -> tuple[str, int, int]:
-        status = (self.runner.directory / path).stat()
+        status = self._at(path).stat()
         return path, status.st_mtime_ns, status.st_ino
 
-    def _text(self, path: str) -> str:
-        return (self.runner.directory / path).read_text("utf-8", "replace")
+    def _at(self, path: str) -> FilePath:
+        return self.runner.directory / path
 
 
-def _kind_of(text: str) -> str:
-    return "request" if "CERTIFICATE REQUEST-----" in text else "key"
+def _parts(artifacts: list[Artifact]) -> list[list[Artifact]]:
+    """Part a list for several processes; a file alone is not worth a batch."""
+    if len(artifacts) < 2:
+        return []
+    size = batch.LARGEST
+    return [artifacts[start : start + size] for start in range(0, len(artifacts), size)]

@@ -27,13 +27,24 @@ _MACHINE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO}
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A step whose command was run, and that is still to be verified."""
+
+    step: Step
+    moved: dict[str, str]
+    """The files that were moved away first, and where to."""
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
 class Result:
     """What came of a step."""
 
-    outcome: Outcome
-    reports: tuple[Report, ...]
+    attempt: Attempt
+    reports: tuple[Report, ...] = ()
     let_pass: tuple[str, ...] = ()
     """Failed checks that an erratum would have mended."""
+    failure: Failure | None = None
 
 
 @dataclass
@@ -52,12 +63,11 @@ class Worker:
     def __post_init__(self) -> None:
         self._issuers = {m.name: (m.issuer or m).name for m in self.plan.members}
 
-    def do(self, step: Step) -> Result:
-        """Do a step and verify it; whatever fails leaves the directory as it was.
+    def attempt(self, step: Step) -> Attempt:
+        """Run a step's command; where that fails, the directory is left as it was.
 
         Raises:
             CommandFailed: the command ended with an error, or asked the unexpected.
-            CheckFailed: what it made is not what the recipe asks for.
             MachineFault: the disk is full, or not writable.
         """
         moved = self._aside(step)
@@ -66,15 +76,42 @@ class Worker:
             for path, kept in moved.items():
                 self.move(path, kept)
             with self._holding(step.state):
-                outcome = self._run(step)
-            reports = self.verifier.look_at(step.artifacts)
-            let_pass = self._judged(reports)
-            self.record(step, reports, let_pass)
+                return Attempt(step, moved, self._run(step))
         except (Failure, OSError, Fault) as error:
-            full = _full(self.directory)
-            self._undo(step, moved)
-            raise _named(error, self.directory, step, full=full) from None
-        return Result(outcome, reports, let_pass)
+            raise self._failed(error, step, moved) from None
+
+    def conclude(self, attempts: Sequence[Sequence[Attempt]]) -> Iterator[Result]:
+        """Verify what was attempted, all of it at once, and record it.
+
+        Each sequence holds steps of one entity, in their order; once one of them turns out wrong,
+        the directory is left as it was before it, and what came after it tells nothing.
+        """
+        artifacts = [a for line in attempts for attempt in line for a in attempt.step.artifacts]
+        reports = iter(self.verifier.look_at(artifacts, just_made=True))
+        for line in attempts:
+            mine = [[next(reports) for _ in attempt.step.artifacts] for attempt in line]
+            yield from self._concluded(line, mine)
+
+    def _concluded(
+        self, line: Sequence[Attempt], reports: Sequence[Sequence[Report]]
+    ) -> Iterator[Result]:
+        for number, (attempt, mine) in enumerate(zip(line, reports, strict=True)):
+            try:
+                let_pass = self._judged(mine)
+                self.record(attempt.step, mine, let_pass)
+            except (Failure, OSError) as error:
+                for later in reversed(line[number + 1 :]):
+                    self._undo(later.step, later.moved)
+                failure = self._failed(error, attempt.step, attempt.moved)
+                yield Result(attempt, failure=failure)
+                return
+            yield Result(attempt, tuple(mine), let_pass)
+
+    def _failed(self, error: Exception, step: Step, moved: dict[str, str]) -> Failure:
+        """Take a failed step back; give the failure that a person should see."""
+        full = _full(self.directory)
+        self._undo(step, moved)
+        return _named(error, self.directory, step, full=full)
 
     def record(self, step: Step, reports: Sequence[Report], let_pass: tuple[str, ...] = ()) -> None:
         """Write into the journal that a step is done."""
@@ -87,6 +124,8 @@ class Worker:
                 settles.append(("replace", step.entity))
                 facts = {name: report.facts[name] for name in ("not-before", "not-after", "serial")}
                 facts["issuer-name"] = self.issuer(step)
+            elif report.artifact.kind == "crl":
+                facts = {name: report.facts[name] for name in ("not-before", "not-after")}
         done = Done(
             step.identity,
             {path: seen for path in step.reads if (seen := prints[path])},
@@ -141,7 +180,8 @@ class Worker:
 
     def _run(self, step: Step) -> Outcome:
         for file in step.files:
-            write_whole(self.directory / file.path, file.text)
+            if not (file.once and (self.directory / file.path).exists()):
+                write_whole(self.directory / file.path, file.text)
         if not step.argv:
             return Outcome(0, "", "", 0.0)
         replies = [

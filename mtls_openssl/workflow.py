@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path as FilePath
 from typing import Annotated, Any, TypeAlias
@@ -15,16 +16,23 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mtls_openssl import source, template, version
 from mtls_openssl.errors import BadInput, Fault, Path, Problem
-from mtls_openssl.fields import parsed, text
-from mtls_openssl.recipe import AUTHORITIES, GROUPS, SECTIONS, Options, Recipe, validation_problems
+from mtls_openssl.fields import OUTPUTS, parsed, text
+from mtls_openssl.model import Options, validation_problems
+from mtls_openssl.recipe import AUTHORITIES, GROUPS, SECTIONS, Recipe
 from mtls_openssl.source import Document, suggestion
 from mtls_openssl.subject import TYPES
 from mtls_openssl.template import Template
 
 ALL_SECTIONS = (*SECTIONS, "recipe")
+ISSUED = ("root", "issuing")
+"""The sections of authorities that a workflow makes; `authority` stands for both."""
 
 OPTION_SLOTS = {
     "days": {"days"},
+    "not_before": {"not_before"},
+    "not_after": {"not_after"},
+    "outputs": {"der", "pkcs8"},
+    "crl_days": {"crl_days"},
     "digest": {"digest"},
     "serial": {"serial", "serial.file"},
     "key": {"bits", "curve", "algorithm", "parameter"},
@@ -38,15 +46,12 @@ OPTION_SLOTS = {
 }
 """What of a recipe each placeholder tells: an option that no placeholder tells is refused."""
 
-_SLOTS = {"name", "role"} | {
-    slot
-    for slots in OPTION_SLOTS.values()
-    for slot in slots
-    if slot not in ("passphrase", "pkcs12", "serial.file", "pkcs12.legacy", "pkcs12.password")
+_TESTS = {"issuer", "passphrase", "unencrypted", "pkcs12", "pkcs12.legacy", "pkcs12.password",
+          "serial.file", "subject.unicode"}  # fmt: skip
+_SLOTS = {"name", "role", "serial_list"} | {
+    slot for slots in OPTION_SLOTS.values() for slot in slots if slot not in {*_TESTS, *OUTPUTS}
 }
-_TESTS = {"issuer", "passphrase", "pkcs12", "pkcs12.legacy", "pkcs12.password", "serial.file",
-          "subject.unicode"}  # fmt: skip
-ASKS = ("passphrase", "issuer.passphrase", "subject", "pkcs12.password")
+ASKS = ("passphrase", "passphrase.new", "issuer.passphrase", "subject", "pkcs12.password")
 
 Layout: TypeAlias = Mapping[str, Mapping[str, Template]]
 """For each section, the kinds of file that an entity has there, and their names."""
@@ -65,6 +70,8 @@ class StepTemplate:
     write: tuple[Template, ...]
     """The lines of a file that the step writes itself."""
     to: Template | None
+    once: bool
+    """Whether it writes its file only where there is none."""
     asks: tuple[str, ...]
     reads: tuple[Template, ...]
     writes: tuple[Template, ...]
@@ -138,6 +145,8 @@ class _Step(_Model):
     run: _TemplateField | None = None
     write: _LinesField = ()
     to: _TemplateField | None = None
+    once: bool = False
+    instead: bool = False
     asks: list[_Text] = []
     reads: list[_TemplateField] = []
     writes: list[_TemplateField] = []
@@ -197,28 +206,50 @@ def build(document: Document, name: str) -> Workflow:
         file = _File.model_validate(document.data)
     except ValidationError as error:
         raise BadInput(tuple(validation_problems(document, _File, error))) from None
-    layout = _spread(file.layout)
-    steps = {
-        section: tuple(
-            _step(step, section, number, list(file.steps)) for number, step in enumerate(items)
-        )
-        for section, items in file.steps.items()
-    }
-    errata = tuple(_erratum(erratum) for erratum in file.errata)
-    workflow = Workflow(
-        name,
-        file.title,
-        file.source,
-        document,
-        _spread(file.defaults),
-        layout,
-        steps,
-        errata,
-        file.strict,
-    )
-    if problems := tuple(_problems(workflow, file)):
+    layout: Layout = _spread(file.layout)
+    sections = list(file.steps)
+    steps = {section: _steps(section, items, sections) for section, items in file.steps.items()}
+    layout, more = _with_revocation(layout, steps)
+    if problems := tuple(_problems(_workflow(document, name, file, layout, steps), file)):
         raise BadInput(problems)
-    return workflow
+    return _workflow(document, name, file, layout, more)
+
+
+def _workflow(
+    document: Document,
+    name: str,
+    file: _File,
+    layout: Layout,
+    steps: Mapping[str, tuple[StepTemplate, ...]],
+) -> Workflow:
+    errata = tuple(_erratum(erratum) for erratum in file.errata)
+    defaults = _spread(file.defaults)
+    return Workflow(
+        name, file.title, file.source, document, defaults, layout, steps, errata, file.strict
+    )
+
+
+def _with_revocation(
+    layout: Layout, steps: Mapping[str, tuple[StepTemplate, ...]]
+) -> tuple[Layout, dict[str, tuple[StepTemplate, ...]]]:
+    """Add, to what a document does for its authorities, their databases and revocation lists."""
+    more = _revocation()
+    wide = {section: {**layout.get(section, {}), **kinds} for section, kinds in more.layout.items()}
+    long = dict(steps)
+    for section, items in _spread(more.steps).items():
+        there = steps.get(section, ())
+        if there or section not in ISSUED:
+            added = _steps(section, items, [*steps, *ALL_SECTIONS], after=len(there))
+            files = (step for step in added if step.to)  # openssl ca wants them from the start
+            long[section] = (*files, *there, *(step for step in added if step.run))
+    return {**layout, **wide}, long
+
+
+@cache
+def _revocation() -> _File:
+    path = FilePath(str(resources.files("mtls_openssl") / "revocation.yaml"))
+    file = _File.model_validate({"title": "Revocation", **source.read(path).data})
+    return file.model_copy(update={"layout": _spread(file.layout)})
 
 
 def _spread(groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,25 +257,46 @@ def _spread(groups: Mapping[str, Any]) -> dict[str, Any]:
     spread = dict(groups)
     if "authority" in spread:
         under = spread.pop("authority")
-        for section in AUTHORITIES:
+        for section in ISSUED:
             over = groups.get(section, type(under)())
-            spread[section] = under | over if isinstance(under, dict) else over.over(under)
+            match under:
+                case dict():
+                    spread[section] = under | over
+                case list():
+                    spread[section] = under + over
+                case _:
+                    spread[section] = over.over(under)
     return spread
 
 
-def _step(step: _Step, section: str, position: int, sections: list[str]) -> StepTemplate:
+def _steps(
+    section: str, items: list[_Step], sections: list[str], after: int = 0
+) -> tuple[StepTemplate, ...]:
+    """Number a section's steps; one that is instead of the one before has its number."""
+    made = []
+    position = after
+    for index, item in enumerate(items):
+        position += 0 if item.instead else 1
+        made.append(
+            _step(item, ("steps", section, index), f"{sections.index(section) + 1}.{position}")
+        )
+    return tuple(made)
+
+
+def _step(step: _Step, path: Path, number: str) -> StepTemplate:
     return StepTemplate(
         id=step.id or re.sub(r"[^a-z0-9]+", "-", step.title.lower()).strip("-"),
-        number=step.number or f"{sections.index(section) + 1}.{position + 1}",
+        number=step.number or number,
         title=step.title,
         explain=" ".join(step.explain.split()),
         run=step.run,
         write=step.write,
         to=step.to,
+        once=step.once,
         asks=tuple(step.asks),
         reads=tuple(step.reads),
         writes=tuple(step.writes),
-        path=("steps", section, position),
+        path=path,
     )
 
 
@@ -298,7 +350,10 @@ def _id_problems(document: Document, steps: tuple[StepTemplate, ...]) -> Iterato
 def _step_problems(workflow: Workflow, section: str, step: StepTemplate) -> Iterator[Problem]:
     document = workflow.document
     slots = known_slots(workflow.layout, section)
-    if (step.run is None) == (step.to is None) or bool(step.write) != (step.to is not None):
+    empty = step.once and not step.write
+    if (step.run is None) == (step.to is None) or (
+        bool(step.write) != (step.to is not None) and not empty
+    ):
         yield document.problem(step.path, "a step has either run:, or write: and to:", "")
     if step.run:
         yield from _command_problems(document, step)
@@ -373,5 +428,7 @@ def known_slots(layout: Layout, section: str) -> set[str]:
     lists = {f"{group}.{kind}" for group, kinds in groups.items() for kind in kinds}
     if section == "recipe":
         return lists | of("recipe")
-    issuer = {f"issuer.{name}" for name in _SLOTS | of(*AUTHORITIES)}
-    return _SLOTS | of(section) | issuer | lists
+    given = {"certificate", "key"}
+    issuer = {f"issuer.{name}" for name in _SLOTS | of(*AUTHORITIES) | given}
+    own = given if section == "existing" else set()
+    return _SLOTS | of(section) | own | issuer | lists

@@ -124,7 +124,7 @@ def test_verbose_shows_each_command_its_checks_and_masks_secrets(cli: Cli, write
     write(PROMPTING)
     told = cli("apply", "recipe.yaml", "-v", env=SECRETS).stderr
     first = told.index("$ openssl genrsa -aes256 -out ca/ca.key 2048\n")
-    check = told.index("$ openssl pkey -in ca/ca.key -passin stdin -pubout -text_pub\n")
+    check = told.index("$ openssl pkey -in ca/ca.key -passin stdin -noout -text_pub\n")
     line = told.index("1.1 ca: Generate the CA's key, encrypted: ok, 3 checks\n")
     assert first < check < line
     assert re.search(r"^  Enter (PEM )?pass phrase.*:\*\*\*\*$", told, re.MULTILINE)

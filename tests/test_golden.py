@@ -58,7 +58,8 @@ done
 def test_bash_takes_from_the_script_the_very_words_of_the_plan(case: Path, tmp_path: Path) -> None:
     """Quoting is right: what the shell hands to openssl is the plan's argv, and nothing else."""
     text = (case / "script.sh").read_text("utf-8").replace("} </dev/tty", "} </dev/null")
-    (tmp_path / "work").mkdir()
+    for folder in ("", *(name for step in golden.planned(case).steps for name in step.folders)):
+        (tmp_path / "work" / folder).mkdir(parents=True)
     log = tmp_path / "log"
     subprocess.run(
         ["bash", "-e"], input=STANDIN + re.sub(r"(?m)^cat (?!> )", ": cat ", text), text=True,

@@ -13,14 +13,16 @@ LONGEST = 500
 """Lines of a module; more is two modules."""
 
 ORDER = """
-    errors files source secret subject names fields issuers recipe
-    template version workflow member hierarchy extensions artifact step filler review plan
-    checks process certificate target_rules targets
-    verifier journal lock currency worker audit refusals runner session starters
+    errors files origin source secret subject names fields issuers fleet model recipe
+    template version surroundings workflow member hierarchy extensions artifact step filler review
+    plan checks batch inspection process certificate target_rules targets
+    verifier foreign revocation journal lock currency
+    worker audit refusals schedule runner revoking session
+    messages exchange peers cases impostors troupe handshake starters
     render.text render.problem render.script render.envelope render.tree render.report
-    render.lines render.progress render.verdicts outcome
-    cli.options cli.output cli.app
-    cli.apply cli.plan cli.verify cli.init cli.schema
+    render.lines render.progress render.acceptance render.sequence render.proof outcome
+    cli.options cli.output cli.app cli.view
+    cli.apply cli.plan cli.verify cli.revoke cli.handshake cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""

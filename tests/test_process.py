@@ -261,3 +261,20 @@ def test_what_is_no_openssl_is_said_to_be_none(write: Write) -> None:
     with pytest.raises(MachineFault) as caught:
         process.ask_version(broken)
     assert caught.value.message == f"{broken} does not start: Exec format error"
+
+
+def test_a_command_that_is_talked_to_reads_its_secret_and_ends_with_the_block(
+    write: Write, tmp_path: Path
+) -> None:
+    """The secret is its first line; its input stays open, so that it does not end by itself."""
+    body = 'read secret; echo "$1 $secret"; read more || exit 3; echo "$more"; exec sleep 600'
+    runner = Runner(fake(write, body), tmp_path)
+    with runner.start(("openssl", "told"), secret=Secret(PASS)) as child:
+        assert child.stdout
+        assert child.stdin
+        assert child.stdout.readline().decode() == f"told {PASS}\n"
+        child.stdin.write(b"more\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == b"more\n"
+        assert child.poll() is None
+    assert child.returncode == -9

@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mtls_openssl import recipe, source
+from mtls_openssl import model, recipe, source
 from mtls_openssl.errors import BadInput
 from mtls_openssl.fields import Key
 from mtls_openssl.recipe import Recipe
@@ -24,7 +24,10 @@ from tests.conftest import ROOT, Cli
 
 BUNDLED = sorted((ROOT / "recipes").glob("*.yaml"))
 SOURCES = "write {env: NAME}, {file: PATH}, {command: [...]}, {prompt: true} or {generate: true}"
-MAY_SAY = "crl_url, days, digest, files, issuer, key, names, passphrase, pkcs12, serial, subject"
+MAY_SAY = (
+    "crl_days, crl_url, days, digest, each, files, issuer, key, names, not_after, not_before, "
+    "outputs, passphrase, pkcs12, request, serial, subject"
+)
 NAMING = "use letters, digits and . _ @ + - ; a wildcard belongs into names:"
 LITERAL = "a secret does not belong in the recipe itself"
 
@@ -232,7 +235,8 @@ def test_a_recipe_without_a_suffix_needs_another_directory(write: Callable[..., 
             f"{BASE}defaults: {{names: [x]}}\n",
             (
                 "3:12 unknown key 'names' | known here:"
-                " crl_url, days, digest, issuer, key, passphrase, pkcs12, serial, subject"
+                " crl_days, crl_url, days, digest, issuer, key, outputs, passphrase, pkcs12,"
+                " serial, subject"
             ),
         ),
         (client("pass_phrase: x"), "5:5 unknown key 'pass_phrase' | did you mean 'passphrase'?"),
@@ -248,8 +252,9 @@ def test_a_recipe_without_a_suffix_needs_another_directory(write: Callable[..., 
         (
             "workflow: w\nauthorities: {ca: {names: [x]}}\n",
             (
-                "2:20 unknown key 'names' | known here: crl_url, days, digest, files, issuer, key,"
-                " name_constraints, passphrase, path_length, pkcs12, serial, subject"
+                "2:20 unknown key 'names' | known here: crl_days, crl_url, days, digest, existing,"
+                " files, issuer, key, name_constraints, not_after, not_before, outputs,"
+                " passphrase, path_length, pkcs12, serial, subject"
             ),
         ),
         (client("pkcs12: {pasword: x}"), "5:14 unknown key 'pasword' | did you mean 'password'?"),
@@ -685,7 +690,7 @@ JUNK = st.recursive(
     ),
     max_leaves=4,
 )
-OPTION = st.sampled_from([*recipe.Authority.model_fields, "names", "<<", "x"])
+OPTION = st.sampled_from([*model.Authority.model_fields, "names", "<<", "x"])
 ENTITY = JUNK | st.dictionaries(OPTION, JUNK | st.dictionaries(st.just("password"), JUNK))
 GROUP = JUNK | st.dictionaries(st.sampled_from(["ca", "sub", "a", "CA", "recipe"]), ENTITY)
 FILE: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(

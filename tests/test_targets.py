@@ -12,7 +12,7 @@ from mtls_openssl import certificate, process, targets
 from mtls_openssl.certificate import read_files
 from mtls_openssl.checks import Verdict
 from mtls_openssl.errors import BadInput
-from mtls_openssl.render import verdicts
+from mtls_openssl.render import acceptance
 from mtls_openssl.target_rules import RULES, TARGETS
 from mtls_openssl.version import Version
 from tests.chains import Chain, Made, make
@@ -245,7 +245,7 @@ def test_without_a_target_nothing_is_read_twice_or_said(cli: Cli, write: Write) 
 
 def test_a_fleet_that_is_refused_is_counted() -> None:
     found = [Verdict("target go", f"{number}.pem", False, "so") for number in range(9)]
-    assert verdicts.table([TARGETS["go"]], found) == (
+    assert acceptance.table([TARGETS["go"]], found) == (
         "  go  refuses 0.pem, 1.pem, 2.pem, 6 more  (Go 1.19)\n"
     )
 

@@ -80,6 +80,19 @@ Replace = Annotated[
         show_default=False,
     ),
 ]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Print the commands that would run; run nothing.")
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait where another apply holds the directory.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="NAME",
+        help="Do nothing but what NAME needs: an entity, or a step as ENTITY.STEP.",
+        show_default=False,
+    ),
+]
 RenewWithin = Annotated[
     str,
     typer.Option(
@@ -101,14 +114,22 @@ def duration(text: str, option: str) -> "timedelta":
 
 
 def gather(
-    session: "Session", rekey: list[str] | None, replace: list[str] | None, renew_within: str
+    session: "Session",
+    rekey: list[str] | None,
+    replace: list[str] | None,
+    only: list[str] | None,
+    renew_within: str,
 ) -> "Wishes":
     """Gather what the person asked for beyond what is due; raises BadInput."""
     from mtls_openssl.currency import Wishes
 
     wishes = Wishes(
-        frozenset(rekey or ()), frozenset(replace or ()), duration(renew_within, "--renew-within")
+        frozenset(rekey or ()),
+        frozenset(replace or ()),
+        frozenset(only or ()),
+        duration(renew_within, "--renew-within"),
     )
     session.check_names("--rekey", wishes.rekey)
     session.check_names("--replace", wishes.replace)
+    session.check_names("--only", wishes.only - {step.id for step in session.plan.steps})
     return wishes

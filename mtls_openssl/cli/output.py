@@ -26,6 +26,8 @@ class Output:
     steps: list[dict[str, Any]] = field(default_factory=list)
     """The steps of the JSON, filled as the verb goes."""
     ok: bool = True
+    more: dict[str, Any] = field(default_factory=dict)
+    """What a verb adds to the JSON beside the steps."""
 
     def result(self, text: str) -> None:
         """Print a result, unless JSON is the result."""
@@ -75,7 +77,9 @@ def _end(output: Output, error: Failure | None) -> None:
     if output.format is Format.json:
         from mtls_openssl.render.envelope import envelope
 
-        sys.stdout.write(envelope(output.command, output.steps, error, ok=output.ok))
+        sys.stdout.write(
+            envelope(output.command, output.steps, error, ok=output.ok, more=output.more)
+        )
     if error is not None or not output.ok:
         raise typer.Exit(error.exit_code if error else 1)
 

@@ -7,6 +7,7 @@ from mtls_openssl.cli.options import (
     Directory,
     Format,
     Jobs,
+    Only,
     Openssl,
     OutputFormat,
     Quiet,
@@ -28,6 +29,7 @@ def plan(
     jobs: Jobs = None,
     rekey: Rekey = None,
     replace: Replace = None,
+    only: Only = None,
     renew_within: RenewWithin = "30d",
     verbatim: Verbatim = False,
     output_format: OutputFormat = Format.text,
@@ -46,7 +48,7 @@ def plan(
         from mtls_openssl.session import open_session
 
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
-        wishes = gather(session, rekey, replace, renew_within)
+        wishes = gather(session, rekey, replace, only, renew_within)
         decisions = runner.look(session.plan, Journal(session.directory).load(), wishes)
         output.steps += map(envelope.decision, decisions)
         if output_format is Format.text:

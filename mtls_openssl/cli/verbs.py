@@ -1,6 +1,14 @@
 """Every verb of the command line, each a module that imports what it needs when it runs."""
 
-from mtls_openssl.cli import apply, init, plan, schema, verify  # noqa: F401  each adds its verb
+from mtls_openssl.cli import (  # noqa: F401  each adds its verb
+    apply,
+    handshake,
+    init,
+    plan,
+    revoke,
+    schema,
+    verify,
+)
 from mtls_openssl.cli.app import app
 
 

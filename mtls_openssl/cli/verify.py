@@ -56,7 +56,7 @@ def verify(
     with boundary("verify", output_format, quiet) as output:
         from mtls_openssl import audit, process, targets
         from mtls_openssl.certificate import read_files
-        from mtls_openssl.render import envelope, report, verdicts
+        from mtls_openssl.render import acceptance, envelope, report
         from mtls_openssl.runner import fetch_secrets
         from mtls_openssl.session import open_session
         from mtls_openssl.verifier import Verifier
@@ -85,4 +85,4 @@ def verify(
         output.ok = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
         if not quiet or not output.ok:
             output.result(report.verification(checked, session.shown))
-            output.result(verdicts.table(wanted, judged))
+            output.result(acceptance.table(wanted, judged))

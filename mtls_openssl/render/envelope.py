@@ -19,21 +19,23 @@ def envelope(
     error: Failure | None = None,
     *,
     ok: bool = True,
+    more: Mapping[str, Any] | None = None,
 ) -> str:
-    """Give the whole object as text."""
+    """Give the whole object as text; `more` is what a verb adds to it."""
     content = {
         "version": VERSION,
         "command": command,
         "ok": ok and error is None,
         "steps": list(steps),
+        **(more or {}),
         "error": None if error is None else failure(error),
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def decision(item: Decision) -> dict[str, Any]:
-    """Give a step that has not run: its status is run or current."""
-    return _step(item.step, "run" if item.runs else "current", item.reason, 0.0, ())
+    """Give a step that has not run: its status is run, current, revoked or left out."""
+    return _step(item.step, item.status, item.reason, 0.0, ())
 
 
 def event(item: Event) -> dict[str, Any]:
@@ -49,11 +51,13 @@ def not_run(step: Step, reason: str) -> dict[str, Any]:
 
 
 def verified(step: Step, verdicts: Iterable[Verdict]) -> dict[str, Any]:
-    """Give a step whose files were looked at: its status is ok or failed."""
+    """Give a step whose files were looked at: its status is ok, revoked or failed."""
     judged = tuple(verdicts)
     failed = [verdict for verdict in judged if not verdict.ok]
     reason = f"{failed[0].name}: {failed[0].detail}" if failed else ""
-    return _step(step, "failed" if failed else "ok", reason, 0.0, judged)
+    revoked = next((verdict.detail for verdict in judged if verdict.revoked), "")
+    status = "failed" if failed else "revoked" if revoked else "ok"
+    return _step(step, status, reason or revoked, 0.0, judged)
 
 
 def failure(error: Failure) -> dict[str, Any]:

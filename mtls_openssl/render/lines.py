@@ -33,5 +33,5 @@ class Lines:
     def _tell(self, event: Event) -> None:
         if self.verbose and (event.outcome or event.reports):
             self.say(report.transcript(event))
-        if event.status != "current":
+        if event.status in ("kept", "done", "failed"):
             self.say(f"{report.line(event)}\n")

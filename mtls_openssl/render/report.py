@@ -28,7 +28,7 @@ def line(event: Event) -> str:
             "FAILED",
             f", of {plural(len(checks), 'check')}: {', '.join(event.let_pass)}",
         )
-    return visible(f"{step.number} {owner}{step.title}: {status}{verified}")
+    return visible(f"{step.number} {owner}{step.title}: {status}{verified}".lstrip())
 
 
 def transcript(event: Event) -> str:
@@ -66,11 +66,11 @@ def made(
         checks = sum(len(report.verdicts) for event in events for report in event.reports)
         held = f"{plural(checks, 'check')} held, in {seconds:.1f} s"
         head = f"{plural(done, 'step')} done{found}, {held}: {shown}"
-    notes = [
-        f"  note: {event.step.id}: {event.reason}"
+    notes = dict.fromkeys(
+        f"  note: {event.step.entity}: {event.reason}"
         for event in events
-        if event.status == "current" and event.reason
-    ]
+        if event.status in ("current", "revoked") and event.reason
+    )
     table = _table(plan, expiries) if done or kept else ()
     return visible("\n".join([head, *table, *notes])) + "\n"
 
@@ -104,11 +104,10 @@ def verification(checked: Sequence[tuple[Step, tuple[Verdict, ...]]], shown: str
             of_file = [verdict for verdict in verdicts if verdict.path == path]
             wrong = [verdict for verdict in of_file if not verdict.ok]
             names = ", ".join(dict.fromkeys(verdict.name for verdict in of_file if verdict.ok))
-            lines.append(
-                f"{'FAILED' if wrong else 'ok':6}  {path}: {names if not wrong else ''}".rstrip(
-                    ": "
-                )
-            )
+            revoked = "".join(verdict.detail for verdict in of_file if verdict.revoked)
+            status = "FAILED" if wrong else "revoked" if revoked else "ok"
+            said = "" if wrong else revoked or names
+            lines.append(f"{status:7} {path}: {said}".rstrip(": "))
             lines += [f"          {verdict.name}: {verdict.detail}" for verdict in wrong]
     total = [verdict for _, verdicts in checked for verdict in verdicts]
     failed = sum(not verdict.ok for verdict in total)

@@ -37,7 +37,7 @@ def command(argv: tuple[str, ...]) -> str:
 
 def _step(step: Step) -> Iterator[str]:
     owner = f"{step.entity}: " if step.entity else ""
-    yield f"# {step.number} {owner}{visible(step.title)}"
+    yield f"# {step.number} {owner}{visible(step.title)}".replace("#  ", "# ")
     if step.erratum and step.files:
         why = f"Erratum for OpenSSL {step.erratum.openssl}: {step.erratum.why}"
         yield from textwrap.wrap(visible(why), 98, initial_indent="# ", subsequent_indent="# ")
@@ -56,10 +56,11 @@ def _wanted(answer: Answer) -> str:
 
 
 def _here_document(file: WrittenFile) -> Iterator[str]:
-    lines = file.text.removesuffix("\n").split("\n")
+    lines = file.text.removesuffix("\n").split("\n") if file.text else []
     end = "EOF"
     while end in lines:
         end += "_"
-    yield f"cat > {shlex.quote(file.path)} <<'{end}'"
+    guard = f"test -e {shlex.quote(file.path)} || " if file.once else ""
+    yield f"{guard}cat > {shlex.quote(file.path)} <<'{end}'"
     yield from lines
     yield end

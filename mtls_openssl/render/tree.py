@@ -48,5 +48,6 @@ def _entity(member: Member) -> Text:
 def _line(decision: Decision) -> Text:
     step = decision.step
     text = Text(f"{step.number} {visible(step.title)}: ")
-    text.append("run" if decision.runs else "current", style="yellow" if decision.runs else "green")
+    colour = {"run": "yellow", "current": "green", "revoked": "red"}.get(decision.status, "dim")
+    text.append(decision.status, style=colour)
     return text.append(f", {visible(decision.reason)}" if decision.reason else "")

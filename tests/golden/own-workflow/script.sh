@@ -3,6 +3,38 @@ umask 077
 unset OPENSSL_CONF
 
 {
+# 0 Make the folders
+mkdir -p root.ca issuing.ca
+
+# 1.5 root: Begin the CA's database
+test -e root.ca/index.txt || cat > root.ca/index.txt <<'EOF'
+EOF
+
+# 1.6 root: Begin the list's numbers
+test -e root.ca/crlnumber || cat > root.ca/crlnumber <<'EOF'
+01
+EOF
+
+# 1.7 root: Say where the database is
+cat > root.ca/openssl.cnf <<'EOF'
+[ ca ]
+default_ca = authority
+[ authority ]
+database = root.ca/index.txt
+new_certs_dir = root.ca
+crlnumber = root.ca/crlnumber
+crl_extensions = list
+rand_serial = yes
+default_md = default
+unique_subject = no
+preserve = yes
+policy = any
+[ any ]
+commonName = optional
+[ list ]
+authorityKeyIdentifier = keyid
+EOF
+
 # 1.1 root: Generate the key
 # asks for the pass phrase of root.key, twice
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -aes256 -out root.key
@@ -21,6 +53,42 @@ EOF
 # 1.4 root: Sign it with its own key
 # asks for the pass phrase of root.key
 openssl x509 -req -in root.csr -signkey root.key -days 3650 -extfile root.ext -out root.pem
+
+# 1.8 root: Sign the revocation list
+# asks for the pass phrase of root.key
+openssl ca -gencrl -config root.ca/openssl.cnf -cert root.pem -keyfile root.key -crldays 30 -out root.crl
+
+# 1.9 root: The same in DER, for publishing
+openssl crl -in root.crl -outform DER -out root.crl.der
+
+# 2.6 issuing: Begin the CA's database
+test -e issuing.ca/index.txt || cat > issuing.ca/index.txt <<'EOF'
+EOF
+
+# 2.7 issuing: Begin the list's numbers
+test -e issuing.ca/crlnumber || cat > issuing.ca/crlnumber <<'EOF'
+01
+EOF
+
+# 2.8 issuing: Say where the database is
+cat > issuing.ca/openssl.cnf <<'EOF'
+[ ca ]
+default_ca = authority
+[ authority ]
+database = issuing.ca/index.txt
+new_certs_dir = issuing.ca
+crlnumber = issuing.ca/crlnumber
+crl_extensions = list
+rand_serial = yes
+default_md = default
+unique_subject = no
+preserve = yes
+policy = any
+[ any ]
+commonName = optional
+[ list ]
+authorityKeyIdentifier = keyid
+EOF
 
 # 2.1 issuing: Generate the key
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out issuing.key
@@ -43,6 +111,12 @@ openssl x509 -req -in issuing.csr -CA root.pem -CAkey root.key -days 1825 -sha38
 
 # 2.5 issuing: The certificate, then its issuing CAs
 cat issuing.pem > issuing.chain.pem
+
+# 2.9 issuing: Sign the revocation list
+openssl ca -gencrl -config issuing.ca/openssl.cnf -cert issuing.pem -keyfile issuing.key -crldays 30 -out issuing.crl
+
+# 2.10 issuing: The same in DER, for publishing
+openssl crl -in issuing.crl -outform DER -out issuing.crl.der
 
 # 3.1 api.example.com: Generate the key
 openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out api.example.com.key
@@ -118,4 +192,7 @@ cat sensor.pem issuing.chain.pem > sensor.chain.pem
 
 # 5.1 Every CA that a peer may trust
 cat root.pem issuing.pem > trust.pem
+
+# 5.2 Every revocation list in one file
+cat root.crl issuing.crl > crls.pem
 } </dev/tty
