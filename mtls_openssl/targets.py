@@ -76,9 +76,11 @@ def _mend(rule: Rule, member: Member, workflow: Workflow) -> str:
     """Say what in the recipe would mend it."""
     section, group = member.entity.section, member.entity.path[0]
     where = f"under {group}: {member.name}"
-    if getattr(member.entity, "existing", None):
+    if member.entity.existing:
         return f"{member.name} is made elsewhere: have another made there, or choose another issuer"
     match rule.mend:
+        case "key" if member.entity.request:
+            return f"a request of another key {where}, such as ec:P-256"
         case "names":
             names = f"names: [{dict(member.subject)['CN']}] {where}"
             return (

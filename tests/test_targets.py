@@ -16,7 +16,7 @@ from mtls_openssl.render import acceptance
 from mtls_openssl.target_rules import RULES, TARGETS
 from mtls_openssl.version import Version
 from tests.chains import Chain, Made, make
-from tests.conftest import SECRETS, SMALL, Cli
+from tests.conftest import PROMPTING, SECRETS, SMALL, Cli
 from tests.planning import planned
 
 Write = Callable[..., Path]
@@ -224,6 +224,38 @@ def test_the_first_tutorial_is_judged_file_by_file(
     )
     assert {name for (path, name), check in checks.items() if path == "client.pem" and check["ok"]
             } == {"target python3.13", "target go", "target java"}  # fmt: skip
+
+
+def test_an_authority_and_a_key_that_are_made_elsewhere_are_mended_there(
+    cli: Cli, write: Write, run_openssl: Callable[..., str]
+) -> None:
+    write(PROMPTING, "other/recipe.yaml")
+    cli("apply", "other/recipe.yaml", env=SECRETS)
+    words = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out web.key"
+    run_openssl(*words.split())
+    run_openssl(*"req -new -key web.key -out web.csr -subj /CN=web".split())
+    write("""\
+workflow: mutual-tls
+authorities:
+  corporate:
+    existing:
+      certificate: other/recipe/ca/ca.crt
+      key: other/recipe/ca/ca.key
+      passphrase: {env: CA_PASSPHRASE}
+servers: {web: {request: web.csr}}
+""")
+    cli("apply", "recipe.yaml", "-C", "pki", env=SECRETS)
+    words = "verify recipe.yaml -C pki --target python3.13,chromium"
+    done = cli(*words.split(), env=SECRETS, code=1)
+    assert (
+        "target python3.13: CA cert does not include key usage extension; mend: corporate is made"
+        " elsewhere: have another made there, or choose another issuer\n" in done.stdout
+    )
+    assert (
+        "target chromium: ERR_SSL_VERSION_OR_CIPHER_MISMATCH; mend: a request of another key under"
+        " servers: web, such as ec:P-256\n" in done.stdout
+    )
+    assert "  chromium    refuses web.pem  (Chromium 156)\n" in done.stdout
 
 
 @pytest.mark.version
