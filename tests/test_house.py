@@ -16,13 +16,14 @@ ORDER = """
     errors files origin source secret subject names fields issuers fleet model recipe
     template version surroundings workflow member hierarchy extensions artifact step filler review
     plan checks batch inspection process certificate target_rules targets
-    verifier foreign revocation journal lock currency
+    doctor probe verifier foreign revocation journal lock currency
     worker audit refusals schedule runner revoking session
     messages exchange peers cases impostors troupe handshake starters
     render.text render.problem render.script render.envelope render.tree render.report
-    render.lines render.progress render.acceptance render.sequence render.proof outcome
+    render.lines render.progress render.acceptance render.findings
+    render.sequence render.proof outcome
     cli.options cli.output cli.app cli.view
-    cli.apply cli.plan cli.verify cli.revoke cli.handshake cli.init cli.schema
+    cli.apply cli.plan cli.verify cli.revoke cli.handshake cli.doctor cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""
