@@ -48,6 +48,8 @@ class Openssl:
     """Key, request, certificate, verification; what comes after a failure was not tried."""
     configuration: str = ""
     """The file that `openssl req -verbose` says it uses."""
+    providers: tuple[str, ...] = ()
+    """Those that are active; none before OpenSSL 3.0."""
     level: int | None = None
     """The security level, by the weakest key that s_client will take."""
     able: Mapping[str, bool] | None = None
@@ -130,8 +132,8 @@ ABILITIES = (
     Ability(
         "legacy",
         "PKCS#12 bundles of old (RC2) are read",
-        "install the legacy provider (Debian: openssl-provider-legacy) to read them; to make bundles"
-        " that old programs read, compatibility: legacy does without",
+        "install the legacy provider (Debian: openssl-provider-legacy) to read them; bundles that"
+        " old programs read are made without, by compatibility: legacy",
     ),
     Ability("storeutl", "stores are listed (openssl storeutl)", "none needed: apply does without"),
 )
@@ -188,6 +190,8 @@ def _serving(openssl: Openssl, machine: Machine) -> Iterator[_Found]:
         yield "its folder", "ok", folder[1], ""
     if openssl.configuration:
         yield "configuration", "ok", openssl.configuration, ""
+    if openssl.providers:
+        yield "providers", "ok", ", ".join(openssl.providers), ""
     if "OPENSSL_CONF" in machine.variables:
         detail = f"{machine.variables['OPENSSL_CONF']} is set here, and dropped"
         remedy = "none needed, if the configuration above is right: that one serves"
@@ -207,7 +211,12 @@ def _serving(openssl: Openssl, machine: Machine) -> Iterator[_Found]:
 def _trials(openssl: Openssl) -> Iterator[_Found]:
     for trial in openssl.trials:
         if not trial.ok:
-            yield "trial", "fail", f"{trial.what} cannot be made: {trial.said}", _cure(openssl)
+            yield (
+                "trial",
+                "fail",
+                f"{trial.what} cannot be made: {trial.said}",
+                _cure(openssl, trial.what),
+            )
             return
     if openssl.trials:
         done = ", ".join(trial.what for trial in openssl.trials)
@@ -220,14 +229,15 @@ def _trials(openssl: Openssl) -> Iterator[_Found]:
             yield "recipe's keys", "fail", f"{kind} keys cannot be made", remedy
 
 
-def _cure(openssl: Openssl) -> str:
+def _cure(openssl: Openssl, what: str) -> str:
     """Say what helps an openssl that cannot do what every one can."""
-    said = " ".join(trial.said for trial in openssl.trials).lower()
-    if re.search(r"config|distinguished_name|\.cnf|conf_", said):
-        file = openssl.configuration or "its configuration file"
+    file = openssl.configuration or "its configuration file"
+    if what in ("a request", "a certificate"):
         return f"mend {file}, or reinstall openssl; OPENSSL_CONF is no help, as it is dropped"
-    if re.search(r"fips|unsupported|provider|fetch", said):
-        return "its providers are not loaded, or restricted (FIPS): look at its configuration file"
+    known = _version(openssl)
+    if what == "a key" and known and known.numbers >= (3, 0, 0):
+        active = ", ".join(openssl.providers) or "none"
+        return f"active providers: {active}; let {file} activate the default one, or reinstall"
     return "reinstall openssl, or name another by --openssl"
 
 

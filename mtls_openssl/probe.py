@@ -9,6 +9,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 
 from mtls_openssl.checks import Answer, complaint
@@ -63,12 +64,11 @@ def openssl(path: str | None, kinds: Iterable[str] = ()) -> Openssl | MachineFau
         if not re.match(r"(OpenSSL|LibreSSL) \d", printed):
             return Openssl(str(binary), printed)
         trials, configuration = _tried(runner)
+        seen = Openssl(str(binary), printed, trials, configuration, _providers(runner))
         if not all(trial.ok for trial in trials):
-            return Openssl(str(binary), printed, trials, configuration)
-        return Openssl(
-            str(binary), printed, trials, configuration, _level(runner), _able(runner),
-            {kind: _makes(runner, kind) for kind in kinds},
-        )  # fmt: skip
+            return seen
+        keys = {kind: _makes(runner, kind) for kind in kinds}
+        return replace(seen, level=_level(runner), able=_able(runner), keys=keys)
 
 
 def _run(runner: Runner, words: str) -> Outcome:
@@ -90,6 +90,11 @@ def _tried(runner: Runner) -> tuple[tuple[Trial, ...], str]:
         if not ok:
             break
     return tuple(trials), configuration
+
+
+def _providers(runner: Runner) -> tuple[str, ...]:
+    """Name the providers that are active; their names stand alone, two blanks before them."""
+    return tuple(re.findall(r"^  (\S+)$", _run(runner, "list -providers").stdout, re.MULTILINE))
 
 
 def _makes(runner: Runner, algorithm: str) -> bool:
@@ -130,13 +135,14 @@ def machine(directory: FilePath, shown: str, environment: Mapping[str, str]) -> 
     while not place.exists():
         place = place.parent
     writing, private, locking = _written(place)
+    name = os.uname()
     try:
         status = os.statvfs(place)
         free = status.f_bavail * status.f_frsize
     except OSError:
         free = 0
     return Machine(
-        platform=f"{platform.system()} {platform.release()} {platform.machine()}",
+        platform=f"{name.sysname} {name.release} {name.machine}",
         python=f"Python {platform.python_version()}",
         variables={name: environment[name] for name in VARIABLES if name in environment},
         directory=shown,
