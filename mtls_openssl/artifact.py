@@ -6,6 +6,7 @@ name: subject, issuer, serial, validity, purpose, chain.
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mtls_openssl import extensions
 from mtls_openssl.fields import DIGESTS
@@ -29,6 +30,11 @@ class Expectation:
     """Why it may fail where the workflow's erratum is left out."""
     by_erratum: bool = False
     """Whether only an erratum asks for it: a file made before, without it, is right too."""
+
+
+PRIVATE = Expectation("private", "yes")
+NOT_EMPTY = Expectation("content", "not empty")
+GOOD_SIGNATURE = Expectation("signature", "good")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
         case "certificate":
             return _certificate(plain, member, argv, requested)
         case "combined":
-            private = (Expectation("private", "yes"), Expectation("parts", "exactly what it joins"))
+            private = (PRIVATE, Expectation("parts", "exactly what it joins"))
             return replace(plain, expectations=private, parts=_parts(member))
         case "pkcs12":
             return _pkcs12(plain, member, argv)
@@ -96,7 +102,7 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
             return replace(plain, expectations=(expected,), parts=(source,))
         case "pkcs8":
             return _pkcs8(plain, member)
-    return replace(plain, expectations=(Expectation("content", "not empty"),))
+    return replace(plain, expectations=(NOT_EMPTY,))
 
 
 def _parts(member: Member) -> tuple[str, ...]:
@@ -106,7 +112,7 @@ def _parts(member: Member) -> tuple[str, ...]:
 def _key(plain: Artifact, member: Member) -> Artifact:
     encrypted = "yes" if member.passphrase else "no"
     expectations = (
-        Expectation("private", "yes"),
+        PRIVATE,
         Expectation("encrypted", encrypted),
         Expectation("algorithm", str(member.options.key)),
     )
@@ -115,7 +121,7 @@ def _key(plain: Artifact, member: Member) -> Artifact:
 
 def _request(plain: Artifact, member: Member) -> Artifact:
     expectations = (
-        Expectation("signature", "good"),
+        GOOD_SIGNATURE,
         Expectation("subject", to_text(member.subject)),
         Expectation("public-key", f"that of {member.files['key']}"),
     )
@@ -175,7 +181,7 @@ def _validity(member: Member) -> Expectation:
 def _list(plain: Artifact, member: Member) -> Artifact:
     serials = sorted(f"{entry.serial:X}" for entry in member.revoked or ())
     expectations = (
-        Expectation("signature", "good"),
+        GOOD_SIGNATURE,
         Expectation("issuer", to_text(member.subject)),
         Expectation("validity", f"{member.options.crl_days} days"),
         Expectation("revoked", ", ".join(serials) or "nobody"),
@@ -185,7 +191,7 @@ def _list(plain: Artifact, member: Member) -> Artifact:
 
 def _pkcs8(plain: Artifact, member: Member) -> Artifact:
     key = member.files["key"]
-    expectations = (Expectation("private", "yes"), Expectation("public-key", f"that of {key}"))
+    expectations = (PRIVATE, Expectation("public-key", f"that of {key}"))
     return replace(
         plain,
         expectations=expectations,
@@ -199,7 +205,7 @@ def _pkcs12(plain: Artifact, member: Member, argv: tuple[str, ...]) -> Artifact:
     chain = _option(argv, "-certfile")
     more = (Expectation("chain", f"that of {chain}"),) if chain else ()
     expectations = (
-        Expectation("private", "yes"),
+        PRIVATE,
         Expectation("opens", "with its password"),
         Expectation("certificate", f"that of {member.files['certificate']}"),
         Expectation("public-key", f"that of {member.files['certificate']}"),
@@ -215,11 +221,14 @@ def _pkcs12(plain: Artifact, member: Member, argv: tuple[str, ...]) -> Artifact:
 
 def with_extensions(artifact: Artifact, text: str, *, by_erratum: bool) -> Artifact:
     """Expect of a certificate the extensions that its extension file asks for."""
-    more = tuple(
-        Expectation(name, value, by_erratum=by_erratum)
-        for name, value in extensions.asked(text).items()
-    )
+    more = _extensions(text, by_erratum=by_erratum)
     return replace(artifact, expectations=artifact.expectations + more)
+
+
+@lru_cache(maxsize=64)  # an extension file without names is the same for a whole fleet
+def _extensions(text: str, *, by_erratum: bool) -> tuple[Expectation, ...]:
+    asked = extensions.asked(text)
+    return tuple(Expectation(name, value, by_erratum=by_erratum) for name, value in asked.items())
 
 
 def with_names(artifact: Artifact, names: tuple[str, ...]) -> Artifact:
@@ -262,6 +271,8 @@ def with_mode(path: str, entity: str, mode: str) -> Artifact:
 
 def mended(artifact: Artifact, why: str, names: tuple[str, ...]) -> Artifact:
     """Note the expectations that fail where an erratum is left out."""
+    if not any(expectation.name in names for expectation in artifact.expectations):
+        return artifact
     return replace(
         artifact,
         expectations=tuple(

@@ -1,6 +1,6 @@
 """All that is on disk, held against the recipe: what `verify` does."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,9 @@ from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
 from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report, Verifier
+
+BATCH = 500
+"""Steps whose files are looked at together."""
 
 Checked: TypeAlias = list[tuple[Step, tuple[Verdict, ...]]]
 
@@ -42,22 +45,23 @@ def audit(
 def _looked_at(
     plan: Plan, verifier: Verifier, issuers: Mapping[str, Member], jobs: int
 ) -> dict[str, tuple[Report, ...]]:
-    """Look at what each step made, an entity's files by one worker, several entities at a time."""
+    """Look at what each step made: entities in batches, several batches at a time."""
     last = {path: step.id for step in plan.steps for path in step.writes}
-    groups: dict[str, list[Step]] = {}
-    for step in plan.steps:
-        groups.setdefault(step.entity, []).append(step)
+    wanted = [
+        (
+            step.id,
+            [_listed(artifact, issuers.get(step.entity)) for artifact in _lasting(step, last)],
+        )
+        for step in plan.steps
+    ]
+    size = max(1, min(BATCH, -(-len(wanted) // jobs)))
 
-    def look(steps: list[Step]) -> dict[str, tuple[Report, ...]]:
-        return {
-            step.id: verifier.look_at(
-                _listed(artifact, issuers.get(step.entity)) for artifact in _lasting(step, last)
-            )
-            for step in steps
-        }
+    def look(part: Sequence[tuple[str, list[Artifact]]]) -> dict[str, tuple[Report, ...]]:
+        reports = iter(verifier.look_at(artifact for _, items in part for artifact in items))
+        return {name: tuple(next(reports) for _ in items) for name, items in part}
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        found = pool.map(look, groups.values())
+        found = pool.map(look, [wanted[at : at + size] for at in range(0, len(wanted), size)])
         return {name: reports for part in found for name, reports in part.items()}
 
 

@@ -5,7 +5,7 @@ alone, so that a fault is found, and told, as it would be without batches. Pure:
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from mtls_openssl import checks
 from mtls_openssl.artifact import Artifact
@@ -34,10 +34,7 @@ def certificates(artifacts: Iterable[Artifact]) -> list[Artifact]:
     return [
         artifact
         for artifact in artifacts
-        if artifact.kind == "certificate"
-        and artifact.purpose
-        and not artifact.names
-        and not artifact.crl
+        if artifact.kind == "certificate" and artifact.purpose and not artifact.names
     ]
 
 
@@ -58,15 +55,25 @@ def read(artifacts: Sequence[Artifact], printed: str) -> dict[str, str]:
 
 def verifications(artifacts: Iterable[Artifact]) -> list[Question]:
     """Ask of each chain once whether all certificates under it are good, and whose they are."""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for artifact in artifacts:
-        *options, path = checks.verification(artifact)
-        groups.setdefault(tuple(options), []).append(path)
     shown = ("-show_chain", "-nameopt", "RFC2253")
     return [
-        Question("chain", (*options[:2], *shown, *options[2:], *paths))
-        for options, paths in groups.items()
+        Question("chain", (*argv[:2], *shown, *argv[2:]))
+        for argv in _grouped(map(checks.verification, artifacts))
     ]
+
+
+def listings(artifacts: Iterable[Artifact]) -> list[Question]:
+    """Ask of each revocation list once whether it names any of the certificates under it."""
+    listed = (checks.listing(artifact) for artifact in artifacts if artifact.crl)
+    return [Question("revocation", argv) for argv in _grouped(listed)]
+
+
+def _grouped(commands: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Join commands that differ in their last word, a file, into one that has them all."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for *options, path in commands:
+        groups.setdefault(tuple(options), []).append(path)
+    return ((*options, *paths) for options, paths in groups.items())
 
 
 def names(printed: str) -> dict[str, tuple[str, str]]:
@@ -74,15 +81,25 @@ def names(printed: str) -> dict[str, tuple[str, str]]:
     return {match[1]: (match[2], match[3]) for match in _NAMED.finditer(printed)}
 
 
+def good(printed: str) -> set[str]:
+    """Give the files that `openssl verify` found nothing wrong with."""
+    return {match[1] for match in re.finditer(r"^(.*): OK$", printed, re.MULTILINE)}
+
+
 def answers(
-    texts: Mapping[str, str], named: Mapping[str, tuple[str, str]]
+    artifacts: Iterable[Artifact],
+    texts: Mapping[str, str],
+    named: Mapping[str, tuple[str, str]],
+    unlisted: Container[str],
 ) -> dict[str, dict[str, Answer]]:
-    """Give, for each certificate, the answers that it would give alone."""
-    return {
-        path: {
-            "text": Answer(True, f"{text}\nsubject={named[path][0]}\nissuer={named[path][1]}\n"),
-            "chain": Answer(True, f"{path}: OK\n"),
-        }
-        for path, text in texts.items()
-        if path in named
-    }
+    """Give the answers that each certificate would give alone, where all is well with it."""
+    found = {}
+    for artifact in artifacts:
+        path = artifact.path
+        if path in texts and path in named and (not artifact.crl or path in unlisted):
+            subject, issuer = named[path]
+            fine = Answer(True, f"{path}: OK\n")
+            text = Answer(True, f"{texts[path]}\nsubject={subject}\nissuer={issuer}\n")
+            found[path] = {"text": text, "chain": fine}
+            found[path] |= {"revocation": fine} if artifact.crl else {}
+    return found

@@ -134,9 +134,13 @@ def _name_questions(artifact: Artifact) -> tuple[Question, ...]:
 def _revocation_questions(artifact: Artifact) -> tuple[Question, ...]:
     if not artifact.crl:
         return ()
+    return (Question("revocation", listing(artifact)),)
+
+
+def listing(artifact: Artifact) -> tuple[str, ...]:
+    """Give the command that holds a certificate against its issuer's revocation list."""
     argv = verification(artifact)
-    check = ("-crl_check", "-CRLfile", artifact.crl)
-    return (Question("revocation", (*argv[:2], *check, *argv[2:])),)
+    return (*argv[:2], "-crl_check", "-CRLfile", artifact.crl, *argv[2:])
 
 
 def _openssl(words: str, artifact: Artifact) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Wishes:
         return frozenset(rekeyed | {("replace", name) for name in self.replace | below})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Whether a step runs, and why."""
 

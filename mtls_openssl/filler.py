@@ -1,7 +1,7 @@
 """A workflow's templates, filled for each entity: steps with their effects and expectations."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
 from mtls_openssl import artifact, template
 from mtls_openssl.artifact import Artifact
@@ -94,15 +94,21 @@ class Filler:
             return None
         answers = tuple(a for ask in part.asks if member for a in _answer(ask, member, part))
         erratum = self.errata.get((str(part.path[1]), part.id))
-        own = (self.outside.get(word, word) for word in argv)
-        identity = (*own, *_identity(answers, files), *_revoked(argv, member))
+        own = tuple(self.outside.get(word, word) for word in argv) if self.outside else argv
+        more = (*_identity(answers, files), *_revoked(argv, member))
+        identity = (*own, *more) if more else own
         if erratum and not self.verbatim:
             files += _written(erratum.to, erratum.write, values) or ()
             argv = _with_words(argv, (erratum.add.words(values) if erratum.add else ()) or ())
         if not argv:
-            self.texts |= {file.path: file.text for file in files}
+            self.texts.update((file.path, file.text) for file in files)
+        try:
+            done = _Effect.of(part, argv, files, values, member)
+        except Fault as fault:
+            self.problems.append(self.workflow.document.fault((*part.path, "run"), fault))
+            return None
         entity = member.name if member else ""
-        step = Step(
+        return Step(
             id=f"{entity or 'recipe'}.{part.id}",
             entity=entity,
             section=str(part.path[1]),
@@ -113,78 +119,50 @@ class Filler:
             identity=identity,
             files=files,
             answers=answers,
+            reads=done.reads,
+            writes=done.writes,
+            state=done.state,
+            modes=done.found.modes,
+            folders=done.found.folders,
+            keys=_private(argv, done.writes, member),
+            artifacts=tuple(self._artifacts(done, member)),
             erratum=erratum,
         )
-        return self._with_effects(step, part, values, member)
 
-    def _with_effects(
-        self, step: Step, part: StepTemplate, values: Values, member: Member | None
-    ) -> Step | None:
-        found = Effects()
-        try:
-            if part.run:
-                _check_redirect(part.run, step.argv)
-                found = template.effects(step.argv)
-            touched = {*found.writes, *found.state, *found.modes, *found.folders}
-            touched |= {file.path for file in step.files}
-            for path in touched - set(member.files.values() if member else ()):
-                check_inside(path)
-        except Fault as fault:
-            self.problems.append(self.workflow.document.fault((*part.path, "run"), fault))
-            return None
-        more_reads, more_writes = (_paths(paths, values) for paths in (part.reads, part.writes))
-        more_state = (path for path in more_writes if path in more_reads)
-        begun = tuple(file.path for file in step.files if file.once)
-        state = _unique(found.state, more_state, begun)
-        own = tuple(file.path for file in step.files if not file.once)
-        writes = _unique(own, found.writes, (path for path in more_writes if path not in state))
-        reads = _unique(found.reads, (path for path in more_reads if path not in state))
-        step = replace(
-            step,
-            reads=tuple(path for path in reads if path not in own),
-            writes=writes,
-            state=state,
-            modes=found.modes,
-            folders=found.folders,
-            keys=_private(step.argv, writes, member),
-        )
-        return replace(step, artifacts=tuple(self._artifacts(step, member)))
-
-    def _artifacts(self, step: Step, member: Member | None) -> Iterator[Artifact]:
-        for file in step.files:
-            yield artifact.written(file.path, step.entity, None if file.once else file.text)
-        for path in step.modes:
-            yield artifact.with_mode(path, step.entity, step.argv[1])
-        own = {file.path for file in step.files}
-        for path in step.writes:
+    def _artifacts(self, done: "_Effect", member: Member | None) -> Iterator[Artifact]:
+        entity = member.name if member else ""
+        for file in done.files:
+            yield artifact.written(file.path, entity, None if file.once else file.text)
+        for path in done.found.modes:
+            yield artifact.with_mode(path, entity, done.argv[1])
+        own = {file.path for file in done.files}
+        for path in done.writes:
             if path not in own:
-                yield self._made(path, step, member)
+                yield self._made(path, done, member)
 
-    def _made(self, path: str, step: Step, member: Member | None) -> Artifact:
+    def _made(self, path: str, done: "_Effect", member: Member | None) -> Artifact:
         """Say what a file must be that a step's command makes."""
-        kinds = {file: kind for kind, file in member.files.items()} if member else {}
-        kind = kinds.get(path, "file")
         if member is None:
-            nonempty = artifact.Expectation("content", "not empty")
-            made = Artifact(kind, path, "", (nonempty,))
+            made = Artifact("file", path, "", (artifact.NOT_EMPTY,))
         else:
-            requested = member.files.get("request") in step.reads
-            made = artifact.of(kind, path, member, step.argv, requested)
-        if step.argv[:1] == ("cat",) and kind != "combined":
-            made = artifact.joined(made, step.reads)
+            kind = next((kind for kind, file in member.files.items() if file == path), "file")
+            requested = member.files.get("request") in done.reads
+            made = artifact.of(kind, path, member, done.argv, requested)
+        if done.argv[:1] == ("cat",) and made.kind != "combined":
+            made = artifact.joined(made, done.reads)
         for erratum in self.errata.values():
             made = artifact.mended(made, erratum.why, erratum.mends)
         names = getattr(member.entity.declared, "names", None) if member else None
-        return self._with_extensions(made, step, names)
+        return self._with_extensions(made, done, names)
 
     def _with_extensions(
-        self, made: Artifact, step: Step, names: tuple[str, ...] | None
+        self, made: Artifact, done: "_Effect", names: tuple[str, ...] | None
     ) -> Artifact:
         """Expect of a certificate what the extension file says that a step or erratum wrote."""
-        if made.kind != "certificate" or "-extfile" not in step.argv[:-1]:
+        if made.kind != "certificate" or "-extfile" not in done.argv[:-1]:
             return made
-        path = step.argv[step.argv.index("-extfile") + 1]
-        own = {file.path: file.text for file in step.files}
+        path = done.argv[done.argv.index("-extfile") + 1]
+        own = {file.path: file.text for file in done.files}
         text = own.get(path, self.texts.get(path, ""))
         made = artifact.with_extensions(made, text, by_erratum=path in own)
         asked = {expectation.name for expectation in made.expectations}
@@ -192,6 +170,47 @@ class Filler:
         if "subjectAltName" not in asked or self.version.library != "OpenSSL":
             return made
         return artifact.with_names(made, names or ())
+
+
+@dataclass(frozen=True)
+class _Effect:
+    """A filled step's words, and all that they do to files."""
+
+    argv: tuple[str, ...]
+    files: tuple[WrittenFile, ...]
+    found: Effects
+    """What the words themselves tell."""
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    state: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        part: StepTemplate,
+        argv: tuple[str, ...],
+        files: tuple[WrittenFile, ...],
+        values: Values,
+        member: Member | None,
+    ) -> "_Effect":
+        """Tell them; raises Fault for a command that a workflow may not run."""
+        found = Effects()
+        if part.run:
+            _check_redirect(part.run, argv)
+            found = template.effects(argv)
+        touched = {*found.writes, *found.state, *found.modes, *found.folders}
+        touched |= {file.path for file in files}
+        for path in touched - set(member.files.values() if member else ()):
+            check_inside(path)
+        more_reads, more_writes = (_paths(paths, values) for paths in (part.reads, part.writes))
+        more_state = (path for path in more_writes if path in more_reads)
+        begun = tuple(file.path for file in files if file.once)
+        state = _unique(found.state, more_state, begun)
+        own = tuple(file.path for file in files if not file.once)
+        writes = _unique(own, found.writes, (path for path in more_writes if path not in state))
+        reads = _unique(found.reads, (path for path in more_reads if path not in state))
+        reads = tuple(path for path in reads if path not in own)
+        return cls(argv, files, found, reads, writes, state)
 
 
 def _with_words(argv: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from mtls_openssl.peers import Tls
 from mtls_openssl.process import Runner
 from mtls_openssl.session import Session
 from mtls_openssl.troupe import Troupe
+from mtls_openssl.verifier import Secrets
 
 PATIENCE = 60.0
 """Seconds after which a handshake that has not ended is given up."""
@@ -75,8 +76,11 @@ def prove(
     tls: Tls = "1.3",
     jobs: int = 1,
     patience: float = PATIENCE,
+    secrets: Secrets | None = None,
 ) -> Proof:
     """Show live who is accepted and who is refused; `server` and `client` default to the first.
+
+    The pass phrases of their keys come from `secrets`, or else from where the recipe says.
 
     Raises:
         BadInput: there is no such server or client, or it has no key for this TLS.
@@ -89,7 +93,7 @@ def prove(
             f"s_server of {session.plan.version} listens on every address, and at no free port",
             "name an OpenSSL by --openssl",
         )
-    troupe = Troupe(session, Runner(session.binary, session.directory), session.vault())
+    troupe = Troupe(session, Runner(session.binary, session.directory), secrets or session.vault())
     serving = troupe.choose("server", server)
     known = troupe.revoked(troupe.choose("client", client))
     calling = troupe.choose("client", client, besides=known)

@@ -24,7 +24,7 @@ LIST = ("crl", "crl_der")
 """The kinds of file of a CA's database, and of its revocation list."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """An entity with everything settled: its options, its files, its place in the hierarchy."""
 

@@ -123,7 +123,7 @@ class Runner:
     environment: dict[str, str] = field(default_factory=lambda: clean_environment(os.environ))
     _children: set["subprocess.Popen[Any]"] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
-    _stopped: bool = False
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self, argv: Sequence[str], *, secret: Secret | None = None) -> Outcome:
         """Run one command that does not prompt; `secret` is the line on its standard input.
@@ -225,7 +225,7 @@ class Runner:
     def stop(self) -> None:
         """End every child, and let no other begin."""
         with self._guard:
-            self._stopped = True
+            self._stopped.set()
             for child in self._children:
                 _kill(child)
 
@@ -251,22 +251,24 @@ class Runner:
         stderr: Any = subprocess.PIPE,
         inherits: tuple[int, ...] = (),
     ) -> Iterator["subprocess.Popen[bytes]"]:
+        if self._stopped.is_set():
+            raise Interrupted("stopped before this command began")
+        child = subprocess.Popen(
+            list(argv),
+            executable=self.binary,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=self.directory,
+            env=self.environment,
+            start_new_session=True,
+            umask=UMASK,
+            pass_fds=inherits if self.lock is None else (*inherits, self.lock),
+        )
         with self._guard:
-            if self._stopped:
-                raise Interrupted("stopped before this command began")
-            child = subprocess.Popen(
-                list(argv),
-                executable=self.binary,
-                stdin=stdin,
-                stdout=stdout,
-                stderr=stderr,
-                cwd=self.directory,
-                env=self.environment,
-                start_new_session=True,
-                umask=UMASK,
-                pass_fds=inherits if self.lock is None else (*inherits, self.lock),
-            )
             self._children.add(child)
+            if self._stopped.is_set():  # meanwhile
+                _kill(child)
         try:
             yield child
         finally:

@@ -39,7 +39,7 @@ LONGEST_NAME = 200
 """Bytes: a file's name has 255, its ending included."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entity:
     """An authority, a server or a client, as the recipe has it."""
 

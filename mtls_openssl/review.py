@@ -21,6 +21,7 @@ def layout_problems(
     """Find paths that leave the directory, files that two entities share, and options unused."""
     document = recipe.document
     owners: dict[str, str] = {}
+    known = {section: _known(workflow, section) for section in workflow.steps}
     for member in members:
         entity = member.entity
         if not has_steps(workflow, member):
@@ -31,7 +32,7 @@ def layout_problems(
             continue
         yield from _file_problems(recipe, member, owners)
         if not entity.existing:
-            yield from _unused(recipe, workflow, entity)
+            yield from _unused(recipe, workflow, entity, known[entity.section])
 
 
 def has_steps(workflow: Workflow, member: Member) -> bool:
@@ -150,10 +151,15 @@ def prompted_problems(
     recipe: Recipe, workflow: Workflow, members: tuple[Member, ...]
 ) -> Iterator[Problem]:
     """Find subjects that cannot be typed where a workflow lets openssl ask for them."""
+    asking = {
+        section
+        for section, steps in workflow.steps.items()
+        if any("subject" in step.asks for step in steps)
+    }
     for member in members:
-        asks = {ask for step in workflow.steps.get(member.entity.section, ()) for ask in step.asks}
+        asked = member.entity.section in asking and not member.entity.request
         path = (*member.entity.path, "subject")
-        for fault in _untyped(member) if "subject" in asks and not member.entity.request else ():
+        for fault in _untyped(member) if asked else ():
             hint = f"the workflow {workflow.name} lets openssl ask for the subject"
             yield recipe.document.problem(path, fault, hint, key=True)
 
@@ -190,14 +196,17 @@ def _article(section: str) -> str:
     return {"root": "a root", "issuing": "an issuing authority"}.get(section, f"a {section}")
 
 
-def _unused(recipe: Recipe, workflow: Workflow, entity: Entity) -> Iterator[Problem]:
+def _known(workflow: Workflow, section: str) -> set[str]:
+    """Give every placeholder and test that a section's steps and files know."""
+    known = {name for step in workflow.steps[section] for name in step.names()}
+    known |= {name for part in workflow.layout.get(section, {}).values() for name in part.names()}
+    return known | ({"subject"} if any(name.startswith("subject") for name in known) else set())
+
+
+def _unused(
+    recipe: Recipe, workflow: Workflow, entity: Entity, known: set[str]
+) -> Iterator[Problem]:
     """Find what an entity says of itself and no step of its section would ever use."""
-    steps = workflow.steps[entity.section]
-    known = {name for step in steps for name in step.names()}
-    known |= {
-        name for part in workflow.layout.get(entity.section, {}).values() for name in part.names()
-    }
-    known |= {"subject"} if any(name.startswith("subject") for name in known) else set()
     for option in sorted(entity.declared.model_fields_set & OPTION_SLOTS.keys()):
         used = known & OPTION_SLOTS[option]
         if not used and getattr(entity.declared, option) is not None:

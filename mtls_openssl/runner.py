@@ -81,8 +81,11 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
     """
     _recover(worker)
     revocation.restore(worker.directory, [member.name for member in worker.plan.members])
-    yield from _keep_what_is_right(worker, wishes)
     decisions = look(worker.plan, worker.journal, wishes)
+    kept = list(_keep_what_is_right(worker, decisions))
+    yield from kept
+    if kept:
+        decisions = look(worker.plan, worker.journal, wishes)
     refuse(worker, wishes, decisions)
     fetch_secrets(worker.plan, worker.vault, [d.step for d in decisions if d.runs])
     for kind, name in sorted(wishes.intents(worker.plan)):
@@ -129,9 +132,9 @@ def _recover(worker: Worker) -> None:
                 worker.move(path, kept)
 
 
-def _keep_what_is_right(worker: Worker, wishes: Wishes) -> Iterator[Event]:
+def _keep_what_is_right(worker: Worker, decisions: Iterable[Decision]) -> Iterator[Event]:
     """Take over files that have no record, or an old one, and pass their checks."""
-    for decision in look(worker.plan, worker.journal, wishes):
+    for decision in decisions:
         step = decision.step
         paths = (*step.writes, *step.modes)
         if not decision.keepable or not step.artifacts or set(step.writes) & set(step.reads):

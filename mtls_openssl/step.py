@@ -8,7 +8,7 @@ from mtls_openssl.subject import Subject
 from mtls_openssl.workflow import Erratum
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a command will ask, and what it is to be told."""
 
@@ -22,7 +22,7 @@ class Answer:
     subject: Subject = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WrittenFile:
     """A file that the tool writes itself, and a script shows as a here-document."""
 
@@ -32,7 +32,7 @@ class WrittenFile:
     """Whether it is only written where there is none: a beginning that others go on from."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One command, its effects, its answers, what must hold afterwards, and its explanation."""
 

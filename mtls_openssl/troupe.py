@@ -12,9 +12,9 @@ from mtls_openssl.errors import BadInput, CheckFailed, CommandFailed, Fault
 from mtls_openssl.member import Member
 from mtls_openssl.peers import Peer, Terms, Tls
 from mtls_openssl.process import Runner
-from mtls_openssl.secret import Vault
 from mtls_openssl.session import Session
 from mtls_openssl.source import suggestion
+from mtls_openssl.verifier import Secrets
 
 _ON_LIST = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
 """A revoked certificate, in `openssl crl -text`."""
@@ -28,7 +28,7 @@ class Troupe:
 
     session: Session
     runner: Runner
-    vault: Vault
+    vault: Secrets
 
     def choose(
         self, section: str, name: str | None, besides: frozenset[str] = frozenset()
@@ -44,7 +44,8 @@ class Troupe:
             raise BadInput((), f"--{section}: there is no {section} {name!r} in the recipe", hint)
         if not able:
             raise BadInput((), f"the recipe has no {section}", f"add one under {section}s:")
-        return next((member for member in able if member.name not in besides), able[0])
+        now = [member for member in able if not member.dates] or able  # a fixture may be expired
+        return next((member for member in now if member.name not in besides), now[0])
 
     def scene(
         self, folder: FilePath, server: Member, client: Member, known: frozenset[str], tls: Tls

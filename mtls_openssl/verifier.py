@@ -120,11 +120,11 @@ class Verifier:
                 self._told(by_path[path], {"text": Answer(True, text)})
         for part in _parts(batch.certificates(artifacts)):
             texts = self._read(part, by_path)
-            named: dict[str, tuple[str, str]] = {}
-            for question in batch.verifications(part):
-                first = by_path[question.argv[-1]]
-                named |= batch.names(self._ask(question, first.asked).text)
-            for path, answers in batch.answers(texts, named).items():
+            shown = by_path[part[0].path].asked
+            chains = [self._ask(question, shown).text for question in batch.verifications(part)]
+            lists = [self._ask(question, shown).text for question in batch.listings(part)]
+            named, unlisted = batch.names("".join(chains)), batch.good("".join(lists))
+            for path, answers in batch.answers(part, texts, named, unlisted).items():
                 self._told(by_path[path], answers)
 
     def _read(self, part: Sequence[Artifact], looks: dict[str, _Look]) -> dict[str, str]:

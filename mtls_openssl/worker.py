@@ -58,6 +58,8 @@ class Worker:
     verifier: Verifier
     vault: Vault
     _states: dict[str, threading.Lock] = field(default_factory=dict)
+    _inner: dict[str, bool] = field(default_factory=dict)
+    """Whether each folder, links followed, lies inside the directory."""
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -170,10 +172,12 @@ class Worker:
 
     def _inside(self, path: str) -> None:
         """Refuse to follow a symbolic link out of the directory."""
-        full = self.directory / path
-        parent = os.path.realpath(full.parent)
-        root = os.path.realpath(self.directory)
-        if full.is_symlink() or os.path.commonpath([parent, root]) != root:
+        full = os.path.join(self.directory, path)
+        parent = os.path.dirname(full)
+        if parent not in self._inner:
+            root, real = os.path.realpath(self.directory), os.path.realpath(parent)
+            self._inner[parent] = os.path.commonpath([real, root]) == root
+        if os.path.islink(full) or not self._inner[parent]:
             raise MachineFault(
                 f"{path} leads out of the directory by a symbolic link", "remove the link"
             )

@@ -1,4 +1,4 @@
-"""The golden cases: a recipe in, the script and the plan's JSON out.
+"""The golden cases: a recipe in, the script, the plan's JSON and the lesson out.
 
     python tests/golden.py      # or: make golden
 
@@ -10,11 +10,11 @@ print, and options below it.
 import tempfile
 from pathlib import Path
 
-from mtls_openssl import plan, recipe, runner, version, workflow
+from mtls_openssl import glossary, lesson, plan, recipe, runner, version, workflow
 from mtls_openssl.currency import Wishes
 from mtls_openssl.journal import Journal
 from mtls_openssl.plan import Plan
-from mtls_openssl.render import envelope, script
+from mtls_openssl.render import envelope, markdown, script
 
 FOLDER = Path(__file__).parent / "golden"
 CASES = sorted(path.parent for path in FOLDER.glob("*/recipe.yaml"))
@@ -30,13 +30,15 @@ def planned(case: Path) -> Plan:
 
 
 def made(case: Path) -> dict[str, str]:
-    """Give what a case's recipe comes to, by file name: what `apply -n` and `plan` print."""
+    """Give what a case's recipe comes to, by file name: what `apply -n`, `plan` and `explain`
+    print."""
     result = planned(case)
     with tempfile.TemporaryDirectory() as empty:
         decisions = runner.look(result, Journal(Path(empty)).load(), Wishes())
     return {
         "script.sh": script.script(result, result.steps),
-        "plan.json": envelope.envelope("plan", map(envelope.decision, decisions)),
+        "plan.json": "".join(envelope.envelope("plan", map(envelope.decision, decisions))),
+        "lesson.md": markdown.lesson(lesson.teach(result, glossary.load())),
     }
 
 

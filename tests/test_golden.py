@@ -27,7 +27,7 @@ def test_a_recipe_comes_to_what_was_reviewed(case: Path) -> None:
 def test_a_case_is_made_of_its_files_alone(case: Path) -> None:
     """No file is forgotten in a case, and each is looked at."""
     names = {path.name for path in case.iterdir()} - {"recipe.yaml", "openssl.txt"}
-    assert names - {"lesson.yaml"} == {"script.sh", "plan.json"}
+    assert names - {"lesson.yaml"} == {"script.sh", "plan.json", "lesson.md"}
 
 
 def test_the_bundled_recipes_are_cases_as_they_are() -> None:

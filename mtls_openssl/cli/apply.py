@@ -57,8 +57,10 @@ def apply(
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
         wishes = gather(session, rekey, replace, only, renew_within)
         if dry_run:
-            decisions = runner.look(session.plan, Journal(session.directory).load(), wishes)
-            output.steps += map(envelope.decision, decisions)
+            journal = Journal(session.directory).load()
+            decisions = runner.look(session.plan, journal, wishes)
+            output.orphans(session.plan, journal)
+            output.steps = map(envelope.decision, decisions)
             output.result(script.script(session.plan, [d.step for d in decisions if d.runs]))
         else:
             _apply(session, wishes, jobs or os.cpu_count() or 1, output, wait=wait, verbose=verbose)
@@ -81,3 +83,4 @@ def _apply(
         expiries = outcome.expiries(plan, worker.journal)
         seconds = time.monotonic() - start
         output.say(report.made(plan, list(events.values()), expiries, session.shown, seconds))
+        output.orphans(plan, worker.journal)

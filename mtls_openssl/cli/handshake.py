@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +19,11 @@ from mtls_openssl.cli.options import (
     Recipe,
     Verbose,
 )
-from mtls_openssl.cli.output import boundary
+from mtls_openssl.cli.output import Output, boundary
 from mtls_openssl.errors import Interrupted
+
+if TYPE_CHECKING:
+    from mtls_openssl.handshake import Proof
 
 
 class Tls(StrEnum):
@@ -62,8 +65,6 @@ def handshake(
 ) -> None:
     """Prove it live: a server and a client meet, impostors are refused, each message is named."""
     with boundary("handshake", output_format, quiet) as output:
-        from rich.console import Console
-
         from mtls_openssl import handshake as proving
         from mtls_openssl.render import proof as rendering
         from mtls_openssl.session import open_session
@@ -86,14 +87,19 @@ def handshake(
             output.say(rendering.commands(proof))
         if quiet and proof.ok:
             return
-        # A pipe has no width: there, what is wide enough for a mail.
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
-        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-        console = Console(highlight=False, markup=False)
-        with console.capture() as captured:
-            console.print(
-                rendering.text(proof, width=min(width, 100), unicode=unicode),
-                end="",
-                soft_wrap=True,
-            )
-        output.result(captured.get())
+        show(proof, output)
+
+
+def show(proof: "Proof", output: Output) -> None:
+    """Print a proof as its result, as wide as the terminal, or as a mail where there is none."""
+    from rich.console import Console
+
+    from mtls_openssl.render import proof as rendering
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    console = Console(highlight=False, markup=False)
+    with console.capture() as captured:
+        text = rendering.text(proof, width=min(width, 100), unicode=unicode)
+        console.print(text, end="", soft_wrap=True)
+    output.result(captured.get())

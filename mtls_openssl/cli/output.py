@@ -4,16 +4,21 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mtls_openssl import __version__
 from mtls_openssl.cli.options import Format
-from mtls_openssl.errors import Failure, Interrupted
+from mtls_openssl.errors import BadInput, Failure, Interrupted
+
+if TYPE_CHECKING:
+    from mtls_openssl.journal import Journal
+    from mtls_openssl.plan import Plan
 
 
 @dataclass
@@ -23,8 +28,8 @@ class Output:
     command: str
     format: Format = Format.text
     quiet: bool = False
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    """The steps of the JSON, filled as the verb goes."""
+    steps: Iterable[Mapping[str, Any]] = ()
+    """The steps of the JSON."""
     ok: bool = True
     more: dict[str, Any] = field(default_factory=dict)
     """What a verb adds to the JSON beside the steps."""
@@ -34,10 +39,39 @@ class Output:
         if self.format is Format.text:
             sys.stdout.write(text)
 
+    def write(self, text: str, target: Path | None, next_step: str) -> None:
+        """Print a result, or write it to a file that must be new; raises BadInput."""
+        if target is None or str(target) == "-":
+            self.result(text)
+            return
+        try:
+            with target.open("x", encoding="utf-8") as stream:
+                stream.write(text)
+        except FileExistsError:
+            message, hint = f"{target} is there already", "choose another name, or move it away"
+            raise BadInput((), message, hint) from None
+        self.say(f"{target} is written; {next_step}\n")
+
+    def orphans(self, plan: "Plan", journal: "Journal") -> None:
+        """Tell of entities that were made, and that the recipe no longer names."""
+        from mtls_openssl import orphans
+        from mtls_openssl.render import envelope, report
+
+        found = orphans.find(plan, journal)
+        self.more |= envelope.orphaned(found)
+        self.say(report.orphaned(found))
+
     def say(self, text: str) -> None:
         """Tell the person something."""
         if not self.quiet:
             sys.stderr.write(text)
+
+
+GOING_ON = {
+    "apply": "apply again to go on from here",
+    "revoke": "revoke again to go on from here",
+}
+"""What to do after an interrupt, where a verb left something half done."""
 
 
 @contextmanager
@@ -51,7 +85,7 @@ def boundary(command: str, output_format: Format, quiet: bool = False) -> Iterat
     except Failure as failure:
         error = failure
     except KeyboardInterrupt:
-        error = Interrupted("interrupted", "apply again to go on from here")
+        error = Interrupted("interrupted", GOING_ON.get(command, ""))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
@@ -77,7 +111,7 @@ def _end(output: Output, error: Failure | None) -> None:
     if output.format is Format.json:
         from mtls_openssl.render.envelope import envelope
 
-        sys.stdout.write(
+        sys.stdout.writelines(
             envelope(output.command, output.steps, error, ok=output.ok, more=output.more)
         )
     if error is not None or not output.ok:

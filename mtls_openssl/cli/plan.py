@@ -1,6 +1,7 @@
 """`plan`: what would run, and why."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from mtls_openssl.cli.app import app
 from mtls_openssl.cli.options import (
@@ -19,7 +20,12 @@ from mtls_openssl.cli.options import (
     Verbose,
     gather,
 )
-from mtls_openssl.cli.output import boundary
+from mtls_openssl.cli.output import Output, boundary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mtls_openssl.render.tree import Line
 
 
 @app.command()
@@ -40,8 +46,6 @@ def plan(
     """Show every entity and step as a tree: what would run, and why."""
     del jobs, verbose  # common options: a plan runs nothing
     with boundary("plan", output_format, quiet) as output:
-        from rich.console import Console
-
         from mtls_openssl import runner
         from mtls_openssl.journal import Journal
         from mtls_openssl.render import envelope, tree
@@ -49,11 +53,26 @@ def plan(
 
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
         wishes = gather(session, rekey, replace, only, renew_within)
-        decisions = runner.look(session.plan, Journal(session.directory).load(), wishes)
-        output.steps += map(envelope.decision, decisions)
+        journal = Journal(session.directory).load()
+        decisions = runner.look(session.plan, journal, wishes)
+        output.steps = map(envelope.decision, decisions)
         if output_format is Format.text:
-            # A pipe has no width: there, no line is broken.
-            width = None if sys.stdout.isatty() else 100_000
-            Console(highlight=False, markup=False, width=width).print(
-                tree.tree(session.plan, decisions)
-            )
+            _draw(tree.lines(session.plan, decisions), output)
+        output.orphans(session.plan, journal)
+
+
+def _draw(lines: "Iterable[Line]", output: Output) -> None:
+    """Draw a tree: in colour and broken at its width for a terminal, plainly for a pipe."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            output.result(f"{line.lead}{line.text.plain}\n")
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False)
+    for line in lines:
+        lead = line.lead
+        for piece in line.text.wrap(console, max(20, console.width - len(lead))):
+            console.print(Text.assemble((lead, "dim"), piece), soft_wrap=True)
+            lead = line.hanging

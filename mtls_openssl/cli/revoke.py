@@ -90,7 +90,7 @@ def _print(what: "Revocation", directory: Path, output: Output) -> None:
     )
     again = {decision.step.id for decision in first}
     last = [decision for decision in last if decision.step.id not in again]
-    output.steps += map(envelope.decision, (*first, *last))
+    output.steps = map(envelope.decision, (*first, *last))
     steps = [decision.step for decision in first]
     steps += [] if what.already else [what.step]
     output.result(script.script(what.after, [*steps, *(decision.step for decision in last)]))

@@ -3,8 +3,12 @@
 from mtls_openssl.cli import (  # noqa: F401  each adds its verb
     apply,
     doctor,
+    explain,
+    export,
+    guide,
     handshake,
     init,
+    learn,
     plan,
     revoke,
     schema,

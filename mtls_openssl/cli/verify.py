@@ -56,6 +56,7 @@ def verify(
     with boundary("verify", output_format, quiet) as output:
         from mtls_openssl import audit, process, targets
         from mtls_openssl.certificate import read_files
+        from mtls_openssl.journal import Journal
         from mtls_openssl.render import acceptance, envelope, report
         from mtls_openssl.runner import fetch_secrets
         from mtls_openssl.session import open_session
@@ -81,8 +82,9 @@ def verify(
         checked = audit.joined(checked, judged)
         if verbose:
             output.say("".join(map(report.asked, reports)))
-        output.steps += [envelope.verified(step, verdicts) for step, verdicts in checked]
+        output.steps = [envelope.verified(step, verdicts) for step, verdicts in checked]
         output.ok = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
         if not quiet or not output.ok:
             output.result(report.verification(checked, session.shown))
             output.result(acceptance.table(wanted, judged))
+        output.orphans(session.plan, Journal(session.directory).load())

@@ -28,7 +28,7 @@ def follow(
                 events.setdefault(event.step.id, event)
     finally:
         view.stop()
-        output.steps += outcome.steps(plan, events)
+        output.steps = outcome.steps(plan, events)
     return events
 
 

@@ -1,12 +1,14 @@
 """The JSON that every verb prints with `--format json`: one object, its version first."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from mtls_openssl.checks import Verdict
 from mtls_openssl.currency import Decision
 from mtls_openssl.errors import BadInput, Failure
+from mtls_openssl.orphans import Orphan
 from mtls_openssl.runner import Event
 from mtls_openssl.step import Step
 
@@ -20,17 +22,41 @@ def envelope(
     *,
     ok: bool = True,
     more: Mapping[str, Any] | None = None,
-) -> str:
-    """Give the whole object as text; `more` is what a verb adds to it."""
+) -> Iterator[str]:
+    """Give the whole object as text, piece by piece; `more` is what a verb adds to it.
+
+    Steps are taken one by one as they are written: a fleet has many thousands.
+    """
+    first = list(islice(steps := iter(steps), 1))
     content = {
         "version": VERSION,
         "command": command,
         "ok": ok and error is None,
-        "steps": list(steps),
+        "steps": _Stream(chain(first, steps)) if first else [],
         **(more or {}),
         "error": None if error is None else failure(error),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    yield from json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(content)
+    yield "\n"
+
+
+class _Stream(list[Mapping[str, Any]]):
+    """A list, for the encoder, whose items are only made when they are written."""
+
+    def __init__(self, items: Iterator[Mapping[str, Any]]) -> None:
+        super().__init__()
+        self.items = items
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        return self.items
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def orphaned(orphans: Iterable[Orphan]) -> dict[str, Any]:
+    """Give what a verb that looks at a directory adds: entities that the recipe lacks."""
+    return {"orphans": [{"entity": o.name, "files": list(o.files)} for o in orphans]}
 
 
 def decision(item: Decision) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from mtls_openssl.checks import Verdict
 from mtls_openssl.member import Member
+from mtls_openssl.orphans import Orphan
 from mtls_openssl.plan import Plan
 from mtls_openssl.render.script import command
 from mtls_openssl.render.text import plural, visible
@@ -12,6 +13,7 @@ from mtls_openssl.secret import Generate
 from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report
 
+MOST_ORPHANS = 10
 MOST_ROWS = 20
 """Entities that the end of an apply names; of a fleet, the rest is counted."""
 
@@ -60,7 +62,9 @@ def made(
     done = sum(event.status == "done" for event in events)
     kept = sum(event.status == "kept" for event in events)
     if not done and not kept:
-        head = f"nothing to do: all {plural(len(plan.steps), 'step')} are current in {shown}"
+        current = sum(event.status == "current" for event in events)
+        every = "all " if current == len(plan.steps) else ""
+        head = f"nothing to do: {every}{plural(current, 'step')} are current in {shown}"
     else:
         found = f", {kept} kept" if kept else ""
         checks = sum(len(report.verdicts) for event in events for report in event.reports)
@@ -82,6 +86,9 @@ def _table(plan: Plan, expiries: dict[str, str]) -> Iterator[str]:
     width = max((len(member.name) for member in shown), default=0)
     for member in shown:
         certificate = member.files["certificate"]
+        if member.entity.existing:
+            yield f"  {member.name:{width}}  {member.outside['certificate']}, made elsewhere"
+            continue
         yield f"  {member.name:{width}}  {certificate}, until {expiries.get(certificate, '?')[:10]}"
         yield f"  {'':{width}}  {_others(member)}"
     if len(members) > len(shown):
@@ -94,6 +101,19 @@ def _others(member: Member) -> str:
     needs = (member.passphrase, member.export_password)
     kept = [need.kept for need in needs if need and isinstance(need.source, Generate)]
     return f"{files}; password in {', '.join(kept)}" if kept else files
+
+
+def orphaned(orphans: Sequence[Orphan]) -> str:
+    """Tell of what was made for entities that the recipe no longer names."""
+    told = [
+        f"  note: {orphan.name} is no longer in the recipe; its files stay: "
+        f"{', '.join(orphan.files)}\n"
+        for orphan in orphans[:MOST_ORPHANS]
+    ]
+    if len(orphans) > MOST_ORPHANS:
+        more = plural(len(orphans) - MOST_ORPHANS, "other")
+        told.append(f"  note: and {more}; --format json names them all\n")
+    return visible("".join(told))
 
 
 def verification(checked: Sequence[tuple[Step, tuple[Verdict, ...]]], shown: str) -> str:

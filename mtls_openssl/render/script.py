@@ -42,20 +42,21 @@ def _step(step: Step) -> Iterator[str]:
         why = f"Erratum for OpenSSL {step.erratum.openssl}: {step.erratum.why}"
         yield from textwrap.wrap(visible(why), 98, initial_indent="# ", subsequent_indent="# ")
     for file in step.files:
-        yield from _here_document(file)
-    yield from (f"# asks for {visible(_wanted(answer))}" for answer in step.answers)
+        yield from here_document(file)
+    yield from (f"# asks for {visible(wanted(answer))}" for answer in step.answers)
     if step.argv:
         yield command(step.argv)
 
 
-def _wanted(answer: Answer) -> str:
+def wanted(answer: Answer) -> str:
     """Tell what to type where a command asks; of a secret, only whose it is."""
     if answer.need:
         return f"{answer.need.purpose}{', twice' if answer.fresh else ''}"
     return f"the subject: {to_text(answer.subject)}; a dot for every other field"
 
 
-def _here_document(file: WrittenFile) -> Iterator[str]:
+def here_document(file: WrittenFile) -> Iterator[str]:
+    """Give a file that the tool writes as a here-document, or, once only, where there is none."""
     lines = file.text.removesuffix("\n").split("\n") if file.text else []
     end = "EOF"
     while end in lines:

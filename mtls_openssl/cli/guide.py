@@ -1,0 +1,73 @@
+"""`guide`: the whole lesson of a recipe as one page."""
+
+import os
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mtls_openssl.cli.app import app
+from mtls_openssl.cli.options import Directory, Format, Jobs, Openssl, Recipe, Target, Verbatim
+from mtls_openssl.cli.output import boundary
+
+if TYPE_CHECKING:
+    from mtls_openssl.audit import Checked
+    from mtls_openssl.handshake import Proof
+    from mtls_openssl.session import Session
+
+
+class GuideFormat(StrEnum):
+    """What kind of page."""
+
+    html = "html"
+    markdown = "markdown"
+
+
+@app.command()
+def guide(
+    recipe: Recipe,
+    target: Target = None,
+    directory: Directory = None,
+    jobs: Jobs = None,
+    verbatim: Verbatim = False,
+    guide_format: Annotated[
+        GuideFormat, typer.Option("--format", help="What kind of page.")
+    ] = GuideFormat.html,
+    openssl: Openssl = None,
+) -> None:
+    """Write the whole lesson as one page, with what is there verified and shown live."""
+    with boundary("guide", Format.text) as output:
+        from mtls_openssl import glossary, lesson
+        from mtls_openssl.render import guide as page
+        from mtls_openssl.session import open_session
+
+        session = open_session(recipe, directory, openssl, verbatim=verbatim)
+        taught = lesson.teach(session.plan, glossary.load())
+        verified, proof = _found(session, jobs or os.cpu_count() or 1)
+        whole = page.Guide(session.plan, taught, verified, proof)
+        text = page.html(whole) if guide_format is GuideFormat.html else page.text(whole)
+        if target is None or str(target) == "-":
+            output.result(text)
+            return
+        target.write_text(text, encoding="utf-8")
+        told = "" if verified else f"; after an apply of {recipe}, it shows what is there, too"
+        output.say(f"{target} is written{told}\n")
+
+
+def _found(session: "Session", jobs: int) -> "tuple[Checked, Proof | None]":
+    """Verify what is there, and let server and client meet where all of it is as it should be."""
+    from mtls_openssl import audit, handshake, process
+    from mtls_openssl.runner import fetch_secrets
+    from mtls_openssl.verifier import Verifier
+
+    if not session.directory.is_dir():
+        return [], None
+    vault = session.vault()
+    fetch_secrets(session.plan, vault, session.plan.steps)
+    verifier = Verifier(process.Runner(session.binary, session.directory), vault)
+    checked, _ = audit.audit(session.plan, verifier, None, jobs)
+    sections = {member.entity.section for member in session.plan.members}
+    good = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
+    if not good or not {"server", "client"} <= sections:
+        return checked, None
+    return checked, handshake.prove(session, jobs=jobs, secrets=vault)
