@@ -1,6 +1,6 @@
 # make demo    make the environment, apply the first tutorial's recipe, show the result
 # make test    every test but the next, with the openssl on the PATH
-# make e2e     the printed configuration, with real servers and clients (Debian's packages)
+# make e2e     the tests with real programs: browsers, servers, other languages
 # make lint    ruff and mypy
 # make matrix  the tests of behaviour with OpenSSL 1.1.1, 3.5, 3.6 and 4.0 (Debian only)
 # make bench   the table of speed, measured

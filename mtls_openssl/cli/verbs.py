@@ -3,6 +3,7 @@
 from mtls_openssl.cli import (  # noqa: F401  each adds its verb
     apply,
     config,
+    doctor,
     explain,
     export,
     guide,
