@@ -1,28 +1,14 @@
 """`export`: a standalone shell script."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from mtls_openssl.cli.app import app
-from mtls_openssl.cli.options import Directory, Format, Openssl, Recipe, Verbatim
+from mtls_openssl.cli.options import Directory, Format, Openssl, Recipe, Target, Verbatim
 from mtls_openssl.cli.output import boundary
 
 
 @app.command()
 def export(
     recipe: Recipe,
-    target: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write it there, instead of standard output.",
-            show_default=False,
-        ),
-    ] = None,
+    target: Target = None,
     directory: Directory = None,
     verbatim: Verbatim = False,
     openssl: Openssl = None,

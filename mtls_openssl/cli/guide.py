@@ -2,13 +2,12 @@
 
 import os
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mtls_openssl.cli.app import app
-from mtls_openssl.cli.options import Directory, Format, Jobs, Openssl, Recipe, Verbatim
+from mtls_openssl.cli.options import Directory, Format, Jobs, Openssl, Recipe, Target, Verbatim
 from mtls_openssl.cli.output import boundary
 
 if TYPE_CHECKING:
@@ -27,13 +26,7 @@ class GuideFormat(StrEnum):
 @app.command()
 def guide(
     recipe: Recipe,
-    target: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", show_default=False,
-            help="Write it there, instead of standard output.",
-        ),
-    ] = None,
+    target: Target = None,
     directory: Directory = None,
     jobs: Jobs = None,
     verbatim: Verbatim = False,
@@ -41,7 +34,7 @@ def guide(
         GuideFormat, typer.Option("--format", help="What kind of page.")
     ] = GuideFormat.html,
     openssl: Openssl = None,
-) -> None:  # fmt: skip
+) -> None:
     """Write the whole lesson as one page, with what is there verified and shown live."""
     with boundary("guide", Format.text) as output:
         from mtls_openssl import glossary, lesson

@@ -1,14 +1,11 @@
 """`init`: a starter recipe."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mtls_openssl.cli.app import app
-from mtls_openssl.cli.options import (
-    Format,
-)
+from mtls_openssl.cli.options import Format, Target
 from mtls_openssl.cli.output import boundary
 
 
@@ -20,16 +17,7 @@ def init(
             metavar="[WORKFLOW]", help="Which starter: modern, mutual-tls or encrypted-ca."
         ),
     ] = "mutual-tls",
-    target: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write it there, instead of standard output.",
-            show_default=False,
-        ),
-    ] = None,
+    target: Target = None,
 ) -> None:
     """Write a starter recipe, commented."""
     with boundary("init", Format.text) as output:

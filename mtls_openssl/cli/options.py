@@ -80,6 +80,16 @@ Replace = Annotated[
         show_default=False,
     ),
 ]
+Target = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write it there, instead of standard output.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", "-n", help="Print the commands that would run; run nothing.")
 ]

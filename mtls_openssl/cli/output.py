@@ -67,6 +67,13 @@ class Output:
             sys.stderr.write(text)
 
 
+GOING_ON = {
+    "apply": "apply again to go on from here",
+    "revoke": "revoke again to go on from here",
+}
+"""What to do after an interrupt, where a verb left something half done."""
+
+
 @contextmanager
 def boundary(command: str, output_format: Format, quiet: bool = False) -> Iterator[Output]:
     """Turn whatever a verb raises into one message, one JSON object and one exit code."""
@@ -78,7 +85,7 @@ def boundary(command: str, output_format: Format, quiet: bool = False) -> Iterat
     except Failure as failure:
         error = failure
     except KeyboardInterrupt:
-        error = Interrupted("interrupted", "apply again to go on from here")
+        error = Interrupted("interrupted", GOING_ON.get(command, ""))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(141) from None
