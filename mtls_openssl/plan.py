@@ -64,7 +64,7 @@ def build(
     if not filler.problems and all(review.has_steps(workflow, m) for m in members):
         problems += review.input_problems(recipe, filler, steps)
     if problems:
-        raise BadInput(tuple(dict.fromkeys(problems)))
+        raise BadInput(recipe.document.settled(problems))
     return Plan(recipe, workflow, version, members, _with_needs(_with_folders(steps)), verbatim)
 
 
