@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mtls_openssl.errors import Fault, Problem
-from mtls_openssl.fields import check_inside
+from mtls_openssl.fields import YEARS, YEARS_HINT, check_inside
 from mtls_openssl.filler import Filler
 from mtls_openssl.member import Member
 from mtls_openssl.recipe import Entity, Recipe
@@ -145,6 +145,17 @@ def entity_problems(
 
 def _has_ml_dsa(version: Version) -> bool:
     return version.library == "OpenSSL" and version.numbers >= (3, 5, 0)
+
+
+def date_problems(recipe: Recipe, members: tuple[Member, ...]) -> Iterator[Problem]:
+    """Find dates that no certificate can bear, where one of the two follows from the days."""
+    for member in members:
+        if member.dates and any(date.year not in YEARS for date in member.dates):
+            begin, end = member.dates
+            given = "not_after" if member.entity.declared.not_after else "not_before"
+            message = f"it would be valid from {begin.year} to {end.year}"
+            hint = f"give the other date or other days; {YEARS_HINT}"
+            yield recipe.document.problem((*member.entity.path, given), message, hint)
 
 
 def prompted_problems(

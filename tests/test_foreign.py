@@ -101,10 +101,11 @@ def here(elsewhere: Path, cli: Cli) -> Path:
 
 def seen(*folders: Path) -> dict[str, tuple[bytes, int, int]]:
     """What lies in folders: content, mode and time of change of every file."""
+    paths = (path for folder in folders for path in (folder, *sorted(folder.rglob("*"))))
+    states = ((path, path.stat()) for path in paths)
     return {
-        str(path): (path.read_bytes() if path.is_file() else b"", *path.stat()[0:1], path.stat()[8])
-        for folder in folders
-        for path in (folder, *sorted(folder.rglob("*")))
+        str(path): (path.read_bytes() if path.is_file() else b"", state.st_mode, state.st_mtime_ns)
+        for path, state in states
     }
 
 
