@@ -1,5 +1,6 @@
 # make demo    make the environment, apply the first tutorial's recipe, show the result
 # make test    every test, with the openssl on the PATH
+# make e2e     the tests with real programs: browsers, servers, other languages
 # make lint    ruff and mypy
 # make matrix  the tests of behaviour with OpenSSL 1.1.1, 3.5, 3.6 and 4.0 (Debian only)
 # make bench   the table of speed, measured
@@ -11,14 +12,17 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 MATRIX ?= .cache/openssl
 
-.PHONY: demo test lint matrix bench golden clean
+.PHONY: demo test e2e lint matrix bench golden clean
 
 demo: $(READY)
 	$(BIN)/mtls-openssl apply recipes/mutual-tls.yaml --directory demo
 	$(BIN)/mtls-openssl verify recipes/mutual-tls.yaml --directory demo
 
 test: $(READY)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -m "not e2e"
+
+e2e: $(READY)
+	$(BIN)/pytest -n 2 -m e2e
 
 lint: $(READY)
 	$(BIN)/ruff check .

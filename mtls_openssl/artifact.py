@@ -82,17 +82,18 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
     `requested` tells whether a request stands between the key and the certificate.
     """
     plain = Artifact(kind, path, member.name)
+    whole = {"certificate", "key"} <= member.files.keys()
     match kind:
         case "key":
             return _key(plain, member)
-        case "request":
+        case "request" if "key" in member.files:
             return _request(plain, member)
         case "certificate":
             return _certificate(plain, member, argv, requested)
-        case "combined":
+        case "combined" if whole:
             private = (PRIVATE, Expectation("parts", "exactly what it joins"))
             return replace(plain, expectations=private, parts=_parts(member))
-        case "pkcs12":
+        case "pkcs12" if whole:
             return _pkcs12(plain, member, argv)
         case "crl":
             return _list(plain, member)
@@ -100,7 +101,7 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
             source = member.files["crl" if kind == "crl_der" else "certificate"]
             expected = Expectation("content", f"that of {source}")
             return replace(plain, expectations=(expected,), parts=(source,))
-        case "pkcs8":
+        case "pkcs8" if whole:
             return _pkcs8(plain, member)
     return replace(plain, expectations=(NOT_EMPTY,))
 
@@ -139,11 +140,11 @@ def _certificate(
     above = member.above()
     issuer = member.issuer or member
     authority = member.entity.section in AUTHORITIES
-    twin = member.files["request"] if requested else member.files["key"]
+    twin = member.files.get("request" if requested else "key", "")
     expectations = [
         Expectation("subject", to_text(member.subject)),
         Expectation("issuer", to_text(issuer.subject)),
-        Expectation("public-key", f"that of {twin}"),
+        *([Expectation("public-key", f"that of {twin}")] if twin else []),
         _validity(member),
     ]
     if (serial := _option(argv, "-set_serial")) is not None:

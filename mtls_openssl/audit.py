@@ -1,6 +1,6 @@
 """All that is on disk, held against the recipe: what `verify` does."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ def audit(
         if verdicts:
             checked.append((step, tuple(verdicts)))
     reports_in_order = [report for step in plan.steps for report in seen.get(step.id, ())]
-    return _with_duplicates(checked, checks.duplicates(certificates)), reports_in_order
+    return joined(checked, checks.duplicates(certificates)), reports_in_order
 
 
 def _looked_at(
@@ -104,9 +104,13 @@ def _revocation(report: Report, issuer: Member | None) -> list[Verdict]:
     return [Verdict("revocation", report.artifact.path, ok, detail)]
 
 
-def _with_duplicates(checked: Checked, duplicates: tuple[Verdict, ...]) -> Checked:
-    by_path = {verdict.path: verdict for verdict in duplicates}
-    return [
-        (step, (*verdicts, *(by_path[path] for path in step.writes if path in by_path)))
-        for step, verdicts in checked
-    ]
+def joined(checked: Checked, more: Iterable[Verdict]) -> Checked:
+    """Add verdicts to the step that made each one's file, or else to the first that read it."""
+    home: dict[str, str] = {}
+    for step, _ in reversed(checked):
+        home |= dict.fromkeys(step.reads, step.id)
+    home |= {path: step.id for step, _ in checked for path in step.writes}
+    by_step: dict[str, list[Verdict]] = {}
+    for verdict in more:
+        by_step.setdefault(home.get(verdict.path, ""), []).append(verdict)
+    return [(step, (*verdicts, *by_step.get(step.id, ()))) for step, verdicts in checked]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from mtls_openssl import checks
+from mtls_openssl.artifact import Artifact
 from mtls_openssl.checks import Answer
 from mtls_openssl.errors import CheckFailed, CommandFailed, Failure, Fault, MachineFault
 from mtls_openssl.files import write_whole
@@ -88,11 +89,11 @@ class Worker:
         Each sequence holds steps of one entity, in their order; once one of them turns out wrong,
         the directory is left as it was before it, and what came after it tells nothing.
         """
-        artifacts = [a for line in attempts for attempt in line for a in attempt.step.artifacts]
+        wanted = [list(_lasting(line)) for line in attempts]
+        artifacts = [artifact for line in wanted for items in line for artifact in items]
         reports = iter(self.verifier.look_at(artifacts, just_made=True))
-        for line in attempts:
-            mine = [[next(reports) for _ in attempt.step.artifacts] for attempt in line]
-            yield from self._concluded(line, mine)
+        for line, items in zip(attempts, wanted, strict=True):
+            yield from self._concluded(line, [[next(reports) for _ in each] for each in items])
 
     def _concluded(
         self, line: Sequence[Attempt], reports: Sequence[Sequence[Report]]
@@ -239,6 +240,14 @@ class Worker:
                 os.rename(self.directory / kept, self.directory / path)
         with suppress(OSError):  # a step that is begun and not ended is looked at by the next apply
             self.journal.fail(step.id)
+
+
+def _lasting(line: Sequence[Attempt]) -> Iterator[list[Artifact]]:
+    """Give, for each step, what it made that no later one made anew or went on with."""
+    last = {path: attempt.step.id for attempt in line for path in attempt.step.writes}
+    for attempt in line:
+        step = attempt.step
+        yield [each for each in step.artifacts if last.get(each.path, step.id) == step.id]
 
 
 def needs(step: Step) -> Iterator[tuple[Need, bool]]:

@@ -686,3 +686,35 @@ def test_a_caller_cannot_change_what_a_certificate_is_judged_against(cli: Cli, s
     clean = process.clean_environment(SECRETS | foreign)
     assert clean["SSL_CERT_FILE"] == "/dev/null"
     assert "OPENSSL_CONF" not in clean
+
+
+def test_a_file_that_several_steps_write_is_judged_when_the_last_has(
+    cli: Cli, write: Write
+) -> None:
+    write(
+        "title: T\nlayout:\n"
+        "  root: {key: '{name}.key', certificate: '{name}.pem', combined: '{name}.both'}\n"
+        "steps:\n  root:\n"
+        "    - {title: Key, run: 'openssl genrsa -out {key} 2048'}\n"
+        "    - title: Certificate\n"
+        "      run: openssl req -new -x509 -key {key} -subj {subject} -days {days}"
+        " -out {certificate}\n"
+        "    - {title: First, run: 'cat {certificate} > {combined}'}\n"
+        "    - {title: Second, run: 'cat {key} >> {combined}'}\n",
+        "mine.yaml",
+    )
+    write("workflow: ./mine.yaml\ndefaults: {key: 'rsa:2048'}\nauthorities: {ca: }\n")
+    cli("apply", "recipe.yaml")
+    assert (cli.folder / "recipe/ca.both").read_text().count("BEGIN") == 2
+    assert "nothing to do" in cli("apply", "recipe.yaml").stderr
+
+
+def test_a_workflow_need_not_name_all_that_a_bundle_joins(cli: Cli, write: Write) -> None:
+    write(
+        "title: T\nlayout:\n  root: {key: '{name}.key', combined: '{name}.both'}\nsteps:\n  root:\n"
+        "    - {title: Key, run: 'openssl genrsa -out {key} 2048'}\n"
+        "    - {title: Both, run: 'cat {key} > {combined}'}\n",
+        "mine.yaml",
+    )
+    write("workflow: ./mine.yaml\ndefaults: {key: 'rsa:2048'}\nauthorities: {ca: }\n")
+    cli("apply", "recipe.yaml")

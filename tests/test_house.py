@@ -15,15 +15,17 @@ LONGEST = 500
 ORDER = """
     errors files origin source secret subject names fields issuers fleet model recipe
     template version glossary surroundings workflow member hierarchy extensions artifact step filler
-    review plan checks lesson batch inspection process verifier foreign revocation journal typed
+    review plan checks lesson batch inspection process certificate target_rules
+    targets doctor probe verifier foreign revocation journal typed
     console learn lab lock currency orphans worker audit refusals schedule runner revoking session
     messages exchange peers cases impostors troupe handshake starters
     render.text render.problem render.script render.export render.envelope render.lesson
     render.markdown render.tutor render.tree render.report render.lines render.progress
-    render.sequence render.proof render.picture render.guide outcome
+    render.acceptance render.findings render.sequence render.proof render.picture render.guide
+    outcome
     cli.options cli.output cli.app cli.view
     cli.apply cli.plan cli.verify cli.revoke cli.export cli.explain cli.handshake cli.learn
-    cli.guide cli.init cli.schema
+    cli.guide cli.doctor cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""

@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 from mtls_openssl import plan, recipe, source, version, workflow
+from mtls_openssl.plan import Plan
 from tests.conftest import ROOT, Cli
 
 Write = Callable[..., Path]
 README = (ROOT / "README.md").read_text()
+
+
+NO_VERBS = {"app", "options", "output", "view", "verbs"}
+VERBS = sorted({path.stem for path in (ROOT / "mtls_openssl/cli").glob("[a-z]*.py")} - NO_VERBS)
 
 
 def blocks(language: str) -> list[str]:
@@ -24,14 +29,23 @@ def settled(text: str) -> str:
     return re.sub(r"\d{4}-\d\d-\d\d", "DATE", text)
 
 
-def test_the_recipe_by_example_plans() -> None:
-    text, modern = blocks("yaml")
-    other = recipe.build(source.parse(modern.encode(), "README.md"), "recipe")
-    plan.build(other, workflow.find(other, ROOT), version.parse("OpenSSL 3.5.0"))
-    read = recipe.build(source.parse(text.encode(), "README.md"), "recipe")
-    made = plan.build(read, workflow.find(read, ROOT), version.parse("OpenSSL 3.5.0"))
-    outputs = {path for step in made.steps for path in step.writes}
+def planned(text: str, folder: Path) -> Plan:
+    """Plan one of README's recipes, beside which its files lie."""
+    read = recipe.build(source.parse(text.encode(), "README.md"), "recipe", folder)
+    return plan.build(read, workflow.find(read, ROOT), version.parse("OpenSSL 3.5.0"))
+
+
+def test_the_recipes_by_example_plan(tmp_path: Path) -> None:
+    (tmp_path / "devices.csv").write_text("host\nprinter\ncamera\n")
+    text, modern, existing = blocks("yaml")
+    outputs = {path for step in planned(text, tmp_path).steps for path in step.writes}
     assert {"alice2.p12", "web.pem", "ca.key", "bob.pem"} <= outputs
+    outputs = {path for step in planned(modern, tmp_path).steps for path in step.writes}
+    assert {"device-1000.key", "camera.pem", "issuing.crl.der", "expired.pem"} <= outputs
+    assert "sensor.pem" in outputs
+    assert "sensor.key" not in outputs
+    made = planned(f"workflow: modern\n{existing}clients: {{alice: }}\n", tmp_path)
+    assert [m.entity.section for m in made.members] == ["existing", "existing", "client"]
 
 
 def test_every_key_of_the_recipe_stands_in_the_reference() -> None:
@@ -59,6 +73,6 @@ def test_the_mistake_is_shown_as_it_is_shown(cli: Cli, write: Write) -> None:
     assert cli("apply", "recipe.yaml", code=2).stderr == shown.partition("\n")[2]
 
 
-@pytest.mark.parametrize("verb", ["apply", "plan", "verify", "init", "schema"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_stands_in_the_table(verb: str) -> None:
     assert re.search(rf"^\| `{verb}\b", README, re.MULTILINE)

@@ -36,6 +36,16 @@ def verify(
             show_default=False,
         ),
     ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            metavar="NAMES",
+            help="Say which files these programs would refuse, and why: curl, python3.13, node, go,"
+            " java, chromium, firefox.",
+            show_default=False,
+        ),
+    ] = None,
     verbatim: Verbatim = False,
     output_format: OutputFormat = Format.text,
     openssl: Openssl = None,
@@ -44,13 +54,15 @@ def verify(
 ) -> None:
     """Check all that is on disk against the recipe; change nothing."""
     with boundary("verify", output_format, quiet) as output:
-        from mtls_openssl import audit, process
+        from mtls_openssl import audit, process, targets
+        from mtls_openssl.certificate import read_files
         from mtls_openssl.journal import Journal
-        from mtls_openssl.render import envelope, report
+        from mtls_openssl.render import acceptance, envelope, report
         from mtls_openssl.runner import fetch_secrets
         from mtls_openssl.session import open_session
         from mtls_openssl.verifier import Verifier
 
+        wanted = targets.named(target or ())
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
         within = duration(expires_within, "--expires-within") if expires_within else None
         if not session.directory.is_dir():
@@ -59,13 +71,20 @@ def verify(
             )
         vault = session.vault()
         fetch_secrets(session.plan, vault, session.plan.steps)
-        verifier = Verifier(process.Runner(session.binary, session.directory), vault)
+        children = process.Runner(session.binary, session.directory)
+        verifier = Verifier(children, vault)
         count = jobs or os.cpu_count() or 1
         checked, reports = audit.audit(session.plan, verifier, within, count)
+        members = session.plan.members
+        paths = [member.files["certificate"] for member in members] if wanted else []
+        read = read_files(children, paths)
+        judged = tuple(targets.verdicts(members, session.plan.workflow, read, wanted))
+        checked = audit.joined(checked, judged)
         if verbose:
             output.say("".join(map(report.asked, reports)))
         output.steps = [envelope.verified(step, verdicts) for step, verdicts in checked]
         output.ok = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
         if not quiet or not output.ok:
             output.result(report.verification(checked, session.shown))
+            output.result(acceptance.table(wanted, judged))
         output.orphans(session.plan, Journal(session.directory).load())

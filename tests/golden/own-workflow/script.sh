@@ -27,7 +27,6 @@ crl_extensions = list
 rand_serial = yes
 default_md = default
 unique_subject = no
-preserve = yes
 policy = any
 [ any ]
 commonName = optional
@@ -82,7 +81,6 @@ crl_extensions = list
 rand_serial = yes
 default_md = default
 unique_subject = no
-preserve = yes
 policy = any
 [ any ]
 commonName = optional
