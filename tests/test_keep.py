@@ -1,4 +1,4 @@
-"""What lies there without a record, or with another step's, is kept where it is right: only then."""
+"""What lies there without a record, or by another step, is kept where it is right: only then."""
 
 import json
 from collections.abc import Callable

@@ -75,7 +75,7 @@ class _Secrets:
         if variables:
             yield ""
             yield from _comment("Secrets, from the environment:")
-        yield from (f': "${{{name}:?{told}}}"' for name, told in variables.items())
+        yield from (f': "${{{name}:?{_quoted(told)}}}"' for name, told in variables.items())
         yield from (f"export {name}" for name in variables)
 
     def drawn(self, need: Need) -> str:
@@ -88,11 +88,14 @@ class _Secrets:
 
         From one and the same file, openssl would take the second line.
         """
+        again = "./" if other else ""
         match need.source:
+            case File(path) if os.path.isabs(path):
+                return f"file:{'/.' if other else ''}{path}"
             case File(path):
-                return f"file:{os.path.join(self.folder, path)}"
+                return f"file:{os.path.join(self.folder, again + path)}"
             case Generate():
-                return f"file:{'./' if other else ''}{need.kept}"
+                return f"file:{again}{need.kept}"
         return f"env:{self.variable(need)}"
 
     def variable(self, need: Need) -> str:
@@ -102,6 +105,11 @@ class _Secrets:
         kind = "PASSWORD" if "password" in need.purpose else "PASSPHRASE"
         name = re.sub(r"[^A-Z0-9]+", "_", os.path.basename(need.artifact).upper())
         return f"MTLS_{name}_{kind}"
+
+
+def _quoted(text: str) -> str:
+    r"""Give a text as it stands between double quotes, in the braces of ${NAME:?text}."""
+    return re.sub(r'[\\"$`}]', r"\\\g<0>", visible(text))
 
 
 def _step(step: Step, secrets: _Secrets, explained: set[str]) -> Iterator[str]:
