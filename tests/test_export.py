@@ -249,3 +249,20 @@ def test_every_line_is_a_comment_or_short_enough_to_be_read() -> None:
     assert max(len(line) for line in lines if line.startswith("#")) <= 98
     commands = [line for line in lines if line.startswith("openssl ")]
     assert len(commands) == len({*commands}) == 13
+
+
+def test_no_two_secrets_share_a_variable() -> None:
+    """Files whose names differ in what no variable's name can hold."""
+    text = """\
+workflow: modern
+authorities: {ca: {passphrase: {env: MTLS_A_B_KEY_PASSPHRASE}}}
+clients:
+  a-b: {passphrase: {prompt: true}}
+  a_b: {passphrase: {prompt: true}}
+"""
+    lines = export(planned(text), "/home/me").splitlines()
+    assert [line for line in lines if line.startswith(': "$')] == [
+        ': "${MTLS_A_B_KEY_PASSPHRASE:?the pass phrase of ca.key}"',
+        ': "${MTLS_A_B_KEY_PASSPHRASE_2:?the pass phrase of a-b.key}"',
+        ': "${MTLS_A_B_KEY_PASSPHRASE_3:?the pass phrase of a_b.key}"',
+    ]
