@@ -2,7 +2,7 @@
 
 import difflib
 import shlex
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -73,10 +73,18 @@ class Decision:
 
 
 def decide(
-    plan: Plan, journal: Journal, files: Files, wishes: Wishes, now: datetime
+    plan: Plan,
+    journal: Journal,
+    files: Files,
+    wishes: Wishes,
+    now: datetime,
+    wrong: Collection[str] = (),
 ) -> tuple[Decision, ...]:
-    """Decide for each step of the plan, in its order."""
-    judge = _Judge(plan, journal, files, wishes, now)
+    """Decide for each step of the plan, in its order.
+
+    `wrong` are steps, by id, whose files were looked at already and are not what they should be.
+    """
+    judge = _Judge(plan, journal, files, wishes, now, wrong)
     decisions = tuple(judge.decide(step) for step in plan.steps)
     return _limited(decisions, wishes.only) if wishes.only else decisions
 
@@ -100,11 +108,18 @@ def _limited(decisions: tuple[Decision, ...], only: frozenset[str]) -> tuple[Dec
 
 class _Judge:
     def __init__(
-        self, plan: Plan, journal: Journal, files: Files, wishes: Wishes, now: datetime
+        self,
+        plan: Plan,
+        journal: Journal,
+        files: Files,
+        wishes: Wishes,
+        now: datetime,
+        wrong: Collection[str],
     ) -> None:
         self.journal = journal
         self.files = files
         self.now = now
+        self.wrong = wrong
         self.verbatim = plan.verbatim
         self.within = wishes.renew_within
         self.rekey = wishes.rekey | _intended(journal, "rekey")
@@ -148,9 +163,15 @@ class _Judge:
         return decision
 
     def may_be_kept(self, decision: Decision) -> bool:
-        """Whether a running step may turn out to have nothing to do, so that nothing follows."""
+        """Whether a running step may turn out to have nothing to do, so that nothing follows.
+
+        What another step made, such as the same certificate with other dates, hardly serves.
+        """
         outputs = decision.step.writes
-        return decision.keepable and bool(outputs) and all(map(self.files.look, outputs))
+        if decision.step.id in self.wrong or not decision.keepable or not outputs:
+            return False
+        others = decision.kind == "new" and any(path in self.journal.prints for path in outputs)
+        return not others and all(map(self.files.look, outputs))
 
     def reason(self, step: Step) -> tuple[str, str]:
         if step.folders:

@@ -1,7 +1,7 @@
 """What can go wrong, each kind with its exit code (the table in README, "Exit codes")."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias, TypeVar
 
 Item = TypeVar("Item")
@@ -27,6 +27,31 @@ class Problem:
     """The line itself, without its end."""
     width: int = 1
     """How many characters are meant, for the caret."""
+
+
+MOST_AT_A_PLACE = 3
+"""Entities of which a problem tells at one place: a fleet's entry may stand for thousands."""
+
+
+def few(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Keep the first problems of those that many entities have at one place, and count the rest."""
+    kept: list[Problem] = []
+    seen: dict[tuple[str, int, int, int], list[int]] = {}
+    """Where the problems of a place are kept."""
+    more: dict[int, int] = {}
+    for problem in problems:
+        place = (problem.file, problem.line, problem.column, len(problem.path))
+        same = seen.setdefault(place, [])
+        others = {kept[number].path[:2] for number in same} - {problem.path[:2]}
+        if len(others) >= MOST_AT_A_PLACE:
+            more[same[-1]] = more.get(same[-1], 0) + 1
+            continue
+        same.append(len(kept))
+        kept.append(problem)
+    for number, count in more.items():
+        message = f"{kept[number].message} (and {count} more like it)"
+        kept[number] = replace(kept[number], message=message)
+    return tuple(kept)
 
 
 class Fault(ValueError):

@@ -175,6 +175,10 @@ def parse_outputs(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+YEARS = range(1950, 9999)
+"""Of dates that a certificate is given; UTCTime begins with the first (RFC 5280, 4.1.2.5)."""
+YEARS_HINT = f"{YEARS[0]} to {YEARS[-1]} can be written"
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 
 
@@ -184,11 +188,11 @@ def parse_date(value: object) -> datetime:
     written = value if isinstance(value, str) and _DATE.fullmatch(value) else ""
     try:
         read = datetime.fromisoformat(written)
-    except ValueError:
+        settled = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Fault(f"{told(value)} is no date", hint) from None
-    settled = read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
-    if not 1950 <= settled.year <= 9998:
-        raise Fault(f"{told(value)} is no year of a certificate", "1950 to 9998 can be written")
+    if settled.year not in YEARS:
+        raise Fault(f"{told(value)} is no year of a certificate", YEARS_HINT)
     return settled
 
 

@@ -6,6 +6,7 @@ them where it came from, so that a problem points at the entry or at the CSV's o
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -114,13 +115,13 @@ class _Group:
         place: Path = (*path, "each")
         try:
             rows = _rows(value["each"], self.folder)
-            place = path  # from here on, a fault is the entry's own: every row would say the same
+            place = (self.group,)  # from here on, a fault is the entry's own, the same for all rows
             for row in rows:
                 filled, origin = _filled_key(name, row.values), Origin(path, row.cells)
                 if filled in made or filled in taken:
                     problems.append(self._taken(origin, name, filled))
                 else:
-                    made[filled] = _filled(entry, row.values), origin
+                    made[filled] = _filled({name: entry}, row.values)[name], origin
         except Fault as fault:
             problems += (self.document.fault(place, each) for each in (fault, *fault.others))
         if problems:
@@ -139,7 +140,7 @@ def _filled_key(name: str, values: Mapping[str, str]) -> str:
     try:
         return fill(name, values)
     except Fault as fault:
-        fault.key = True
+        fault.path, fault.key = (name,), True
         raise
 
 
@@ -195,7 +196,7 @@ def _rows(spec: object, folder: FilePath) -> list[Row]:
         case "count", int() as count if not isinstance(detail, bool) and 0 < count <= MOST_ROWS:
             return [Row({"n": str(number)}) for number in range(1, count + 1)]
         case "list", [_, *_] if len(detail) <= MOST_ROWS:
-            return [_item(number, item) for number, item in enumerate(detail)]
+            return _listed(detail)
         case "csv", str(name) if name and "\0" not in name:
             return _table(name, folder)
     wanted = {
@@ -208,14 +209,30 @@ def _rows(spec: object, folder: FilePath) -> list[Row]:
     raise Fault(f"{kind}: takes {wanted[kind]}", _HOW, (kind,))
 
 
+def _listed(items: list[object]) -> list[Row]:
+    """Give a list's rows; raises Fault for what is none, or lacks what another one has."""
+    rows = [_item(number, item) for number, item in enumerate(items)]
+    names = dict.fromkeys(name for row in rows for name in row.values)
+    for number, row in enumerate(rows):
+        for name in names:
+            if name not in row.values:
+                hint = "every row of a list gives the same names"
+                raise Fault(f"this row has no {name}", hint, ("list", number))
+    return rows
+
+
 def _item(number: int, item: object) -> Row:
     count = {"n": str(number + 1)}
     match item:
         case str() | int():
-            return Row({"item": told(item) if isinstance(item, bool) else str(item), **count})
+            return Row({"item": _text(item), **count})
         case dict() if item and all(isinstance(v, str | int) for v in item.values()):
-            return Row({**count, **{key: str(value) for key, value in item.items()}})
+            return Row({**count, **{key: _text(value) for key, value in item.items()}})
     raise Fault(f"{told(item)} is no row", "write a text, or {name: text, …}", ("list", number))
+
+
+def _text(value: str | int) -> str:
+    return told(value) if isinstance(value, bool) else str(value)
 
 
 def _table(name: str, folder: FilePath) -> list[Row]:
@@ -233,8 +250,9 @@ def _table(name: str, folder: FilePath) -> list[Row]:
     except OSError as error:
         hint = f"looked for {path}; the path is relative to the recipe"
         raise Fault(f"{name} cannot be read: {error.strerror}", hint, ("csv",)) from None
-    lines = text.splitlines()
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    whole = list(io.StringIO(text, newline=""))  # CR and LF end a line, nothing else
+    lines = [line.rstrip("\r\n") for line in whole]
+    reader = csv.reader(whole, strict=True)
     header: list[str] = []
     rows: list[Row] = []
     problems: list[Problem] = []
@@ -251,17 +269,17 @@ def _table(name: str, folder: FilePath) -> list[Row]:
                 header = [cell.strip() for cell in cells]
                 problems += _header_problems(header, here)
             elif len(cells) != len(header):
-                message = f"this line has {len(cells)} cells, and the header {len(header)}"
+                message = f"cells in this line: {len(cells)}, in the header: {len(header)}"
                 problems.append(here.problem("", message, "quote a cell that holds a comma"))
             else:
                 stripped = dict(zip(header, map(str.strip, cells), strict=True))
                 rows.append(Row({"n": str(len(rows) + 1), **stripped}, here))
     except csv.Error as error:
-        line = min(reader.line_num, len(lines)) or 1
-        here = Cells(name, line, lines[line - 1] if lines else "", {})
-        problems.append(
-            here.problem("", f"this is no CSV: {error}", 'write a quote in a cell as ""')
-        )
+        unclosed = "unexpected end" in str(error)
+        line = start + 1 if unclosed else reader.line_num
+        message = "a quote is opened here and never closed" if unclosed else f"no CSV: {error}"
+        here = Cells(name, line, lines[line - 1], {})
+        problems.append(here.problem("", message, 'write a quote in a cell as ""'))
     if not rows and not problems:
         hint = "its first line names the columns, each other line is an entity"
         raise Fault(f"{name} has no rows", hint, ("csv",))
@@ -279,12 +297,17 @@ def _header_problems(header: list[str], here: Cells) -> Iterator[Problem]:
 
 
 def _places(header: list[str], cells: list[str], text: str) -> dict[str, tuple[int, int]]:
-    """Tell where in its line each cell stands, by its column; quoting aside."""
+    """Tell where in its line each cell stands, by its column.
+
+    A cell that is written in another way, with doubled quotes or over several lines, is somewhere
+    in its line.
+    """
     places: dict[str, tuple[int, int]] = {}
     position = 0
-    for column, cell in zip(header, cells, strict=False):
-        found = text.find(cell.strip(), position)
+    for column, cell in zip(header, map(str.strip, cells), strict=False):
+        found = text.find(cell, position)
+        place = (found, max(1, len(cell))) if found >= 0 else (0, max(1, len(text)))
+        places.setdefault(column.strip(), place)
         if found >= 0:
-            places.setdefault(column.strip(), (found, max(1, len(cell.strip()))))
-            position = found + len(cell.strip())
+            position = text.find(",", found + len(cell)) + 1 or len(text)
     return places

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path as FilePath
 
-from mtls_openssl import checks, extensions
+from mtls_openssl import checks, extensions, inspection
 from mtls_openssl.artifact import Artifact
 from mtls_openssl.checks import Answer
 from mtls_openssl.errors import BadInput, Path, Problem
@@ -111,6 +111,9 @@ class _Reading:
             hint = f"openssl reads a {what} in PEM from it"
             self.fault(f"{path} cannot be read: {trouble}", hint, where)
             return {}, ""
+        if fault := _not_one(kind, path, inspection.text(self.folder / path)):
+            self.fault(*fault, where)
+            return {}, ""
         return facts, outcome.stdout
 
     def missing(self, path: str, where: Path) -> bool:
@@ -128,6 +131,17 @@ class _Reading:
     def fault(self, message: str, hint: str, where: Path) -> None:
         path = (*self.entity.path, *where)
         self.problems.append(self.document.problem(path, message, hint))
+
+
+def _not_one(kind: str, path: str, text: str) -> tuple[str, str] | None:
+    """Tell of a file that does not hold exactly one certificate or request, in PEM."""
+    label = r"(?:TRUSTED |X509 )?CERTIFICATE" if kind == "certificate" else r"[A-Z ]*REQUEST"
+    count = len(checks.pem_blocks(text, label))
+    if count > 1:
+        return f"{path} holds {count} {kind}s", "name a file that holds one"
+    command = "x509" if kind == "certificate" else "req"
+    convert = f"convert it: openssl {command} -inform DER -in {path} -out NAME.pem"
+    return None if count else (f"{path} is not in PEM", convert)
 
 
 def _weakness(algorithm: str) -> str:

@@ -45,6 +45,11 @@ def text(path: FilePath) -> str:
     return path.read_text("utf-8", "replace")
 
 
+def single(path: FilePath) -> bool:
+    """Tell whether a file holds exactly one thing in PEM."""
+    return text(path).count("-----BEGIN ") == 1
+
+
 def kind_of(content: str) -> str:
     """Tell a request from a key by its PEM label."""
     return "request" if "CERTIFICATE REQUEST-----" in content else "key"

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from mtls_openssl.model import Options, Pkcs12
@@ -75,10 +75,10 @@ class Member:
     def dates(self) -> tuple[datetime, datetime] | None:
         """From when until when it is valid, where the recipe fixes that; `days` fills one in."""
         begin, end = self.entity.declared.not_before, self.entity.declared.not_after
-        days = timedelta(days=self.options.days or 0)
+        days = self.options.days or 0
         if begin is None:
-            return (end - days, end) if end else None
-        return begin, end or begin + days
+            return (_shifted(end, -days), end) if end else None
+        return begin, end or _shifted(begin, days)
 
     @property
     def timeless(self) -> bool:
@@ -116,6 +116,14 @@ class Member:
             line.append(above)
             above = above.issuer
         return tuple(line)
+
+
+def _shifted(date: datetime, days: int) -> datetime:
+    """Give the date that many days later, or the last one that there is."""
+    try:
+        return date + timedelta(days=days)
+    except OverflowError:
+        return datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 
 def settle(recipe: Recipe, workflow: Workflow, there: Surroundings) -> tuple[Member, ...]:

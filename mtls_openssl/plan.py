@@ -58,13 +58,16 @@ def build(
     problems = [*review.layout_problems(recipe, workflow, members), *filler.problems]
     problems += review.state_problems(recipe, members, steps)
     problems += review.entity_problems(recipe, members, version)
+    problems += review.date_problems(recipe, members)
     problems += review.prompted_problems(recipe, workflow, members)
     problems += review.existing_problems(recipe, members)
     problems += hierarchy.problems(recipe.document, members)
     if not filler.problems and all(review.has_steps(workflow, m) for m in members):
-        problems += review.input_problems(recipe, filler, steps)
+        told = {problem.path[:2] for problem in problems}  # what it then lacks only follows
+        missing = review.input_problems(recipe, filler, steps)
+        problems += (problem for problem in missing if problem.path[:2] not in told)
     if problems:
-        raise BadInput(tuple(dict.fromkeys(problems)))
+        raise BadInput(recipe.document.settled(problems))
     return Plan(recipe, workflow, version, members, _with_needs(_with_folders(steps)), verbatim)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mtls_openssl.errors import Fault, Problem
-from mtls_openssl.fields import check_inside
+from mtls_openssl.fields import YEARS, YEARS_HINT, check_inside
 from mtls_openssl.filler import Filler
 from mtls_openssl.member import Member
 from mtls_openssl.recipe import Entity, Recipe
@@ -50,7 +50,7 @@ def _file_problems(recipe: Recipe, member: Member, owners: dict[str, str]) -> It
     files = [
         (need.purpose, "key", need.kept)
         for need in needs
-        if need and isinstance(need.source, Generate)
+        if need and isinstance(need.source, Generate) and not entity.existing
     ]
     files += [
         (f"{entity.name}'s {kind}", kind, path)
@@ -147,6 +147,17 @@ def _has_ml_dsa(version: Version) -> bool:
     return version.library == "OpenSSL" and version.numbers >= (3, 5, 0)
 
 
+def date_problems(recipe: Recipe, members: tuple[Member, ...]) -> Iterator[Problem]:
+    """Find dates that no certificate can bear, where one of the two follows from the days."""
+    for member in members:
+        if member.dates and any(date.year not in YEARS for date in member.dates):
+            begin, end = member.dates
+            given = "not_after" if member.entity.declared.not_after else "not_before"
+            message = f"it would be valid from {begin.year} to {end.year}"
+            hint = f"give the other date or other days; {YEARS_HINT}"
+            yield recipe.document.problem((*member.entity.path, given), message, hint)
+
+
 def prompted_problems(
     recipe: Recipe, workflow: Workflow, members: tuple[Member, ...]
 ) -> Iterator[Problem]:
@@ -186,10 +197,24 @@ def existing_problems(recipe: Recipe, members: tuple[Member, ...]) -> Iterator[P
             message = f"{member.name} is to sign {signed[member.name]}, and has no key here"
             path = (*member.entity.path, "existing")
             yield recipe.document.problem(path, message, "add its key: {key: PATH}", key=True)
+        if existing and member.foreign and member.strict:
+            yield from _lax(recipe, member)
         if existing and isinstance(existing.passphrase, Generate):
             path = (*member.entity.path, "existing", "passphrase")
             message = "the pass phrase of a key that is there already is not drawn at random"
             yield recipe.document.problem(path, message, "say where it comes from")
+
+
+def _lax(recipe: Recipe, member: Member) -> Iterator[Problem]:
+    """Find what `openssl verify -x509_strict` would miss in the certificate of an existing CA."""
+    assert member.foreign
+    wanted = ("basicConstraints", "keyUsage", "subjectKeyIdentifier")
+    lacks = [name for name in wanted if name not in member.foreign.extensions]
+    if lacks:
+        message = f"the certificate of {member.name} has no {', '.join(lacks)}"
+        hint = "a strict workflow wants it (RFC 5280, section 4.2.1); mutual-tls does without"
+        path = (*member.entity.path, "existing", "certificate")
+        yield recipe.document.problem(path, message, hint)
 
 
 def _article(section: str) -> str:

@@ -7,7 +7,7 @@ first failure lets running steps end, and verifies them, and starts no other.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -65,10 +65,12 @@ class _Ended:
 _Message: TypeAlias = Event | _Ran | _Ended
 
 
-def look(plan: Plan, journal: Journal, wishes: Wishes) -> tuple[Decision, ...]:
-    """Decide which steps are due, with a fresh look at the disk."""
+def look(
+    plan: Plan, journal: Journal, wishes: Wishes, wrong: Collection[str] = ()
+) -> tuple[Decision, ...]:
+    """Decide which steps are due, with a fresh look at the disk; `wrong` as `decide` has it."""
     disk = Disk(journal.directory, journal.prints)
-    return currency.decide(plan, journal, disk, wishes, datetime.now(UTC))
+    return currency.decide(plan, journal, disk, wishes, datetime.now(UTC), wrong)
 
 
 def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
@@ -84,10 +86,11 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
     kept = [m.files[kind] for m in worker.plan.members for kind in kinds if kind in m.files]
     revocation.restore(worker.directory, kept)
     decisions = look(worker.plan, worker.journal, wishes)
-    found = list(_keep_what_is_right(worker, decisions))
+    wrong: set[str] = set()
+    found = list(_keep_what_is_right(worker, decisions, wrong))
     yield from found
-    if found:
-        decisions = look(worker.plan, worker.journal, wishes)
+    if found or wrong:
+        decisions = look(worker.plan, worker.journal, wishes, wrong)
     refuse(worker, wishes, decisions)
     fetch_secrets(worker.plan, worker.vault, [d.step for d in decisions if d.runs])
     for kind, name in sorted(wishes.intents(worker.plan)):
@@ -138,8 +141,14 @@ def _recover(worker: Worker) -> None:
             full.unlink()  # -CAcreateserial draws another
 
 
-def _keep_what_is_right(worker: Worker, decisions: Iterable[Decision]) -> Iterator[Event]:
-    """Take over files that have no record, or an old one, and pass their checks."""
+def _keep_what_is_right(
+    worker: Worker, decisions: Iterable[Decision], wrong: set[str]
+) -> Iterator[Event]:
+    """Take over files that have no record, or an old one, and pass their checks.
+
+    Steps whose files do not are added to `wrong`, and those that read such files.
+    """
+    stale: set[str] = set()
     for decision in decisions:
         step = decision.step
         paths = (*step.writes, *step.modes)
@@ -147,11 +156,18 @@ def _keep_what_is_right(worker: Worker, decisions: Iterable[Decision]) -> Iterat
             continue
         if not all((worker.directory / path).exists() for path in paths):
             continue
+        if stale.intersection(step.reads):
+            wrong.add(step.id)
+            stale.update(step.writes)
+            continue
         fetch_secrets(worker.plan, worker.vault, [step])
         reports = worker.verifier.look_at(map(without_errata, step.artifacts))
         if not any(report.failures for report in reports) and not worker.taken(step, reports):
             worker.record(step, reports)
             yield Event(step, "kept", "it was there, and is right", reports=reports)
+        else:
+            wrong.add(step.id)
+            stale.update(step.writes)
 
 
 @dataclass

@@ -8,7 +8,7 @@ wait for.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from typing import TypeAlias
 
 from mtls_openssl.currency import Decision
@@ -23,9 +23,10 @@ BATCH = 40
 def units(decisions: Sequence[Decision]) -> dict[str, Unit]:
     """Group the steps that run by entity, parted where one must wait for another entity's.
 
-    So a leaf's key is made while its CA's is, and only its signing waits.
+    So a leaf's key is made while its CA's is, and only its signing waits. A unit waits for what its
+    first step waits for, and for units that stand before it: none waits for itself in the end.
     """
-    owner = {d.step.id: d.step.entity or d.step.id for d in decisions if d.runs}
+    home: dict[str, str] = {}
     units: dict[str, list[Decision]] = {}
     waits: dict[str, set[str]] = {}
     current: dict[str, str] = {}
@@ -33,11 +34,13 @@ def units(decisions: Sequence[Decision]) -> dict[str, Unit]:
         step = decision.step
         if not decision.runs:
             continue
-        name = owner[step.id]
-        others = {owner[need] for need in step.needs if owner.get(need, name) != name}
+        name = step.entity or step.id
+        homes = {home[need] for need in step.needs if need in home}
+        others = {unit for unit in homes if (units[unit][0].step.entity or unit) != name}
         if name not in current or not others <= waits[name]:
             current[name] = step.id
             waits[name] = waits.get(name, set()) | others
+        home[step.id] = current[name]
         units.setdefault(current[name], []).append(decision)
     return {name: tuple(unit) for name, unit in units.items()}
 
@@ -63,13 +66,7 @@ class Schedule:
     """Whether no other unit is to be begun."""
 
     def __post_init__(self) -> None:
-        try:
-            self._order = self._ordered()
-        except CycleError:
-            # Entities that need each other: a workflow may do that, one step after another.
-            whole = tuple(decision for unit in self.units.values() for decision in unit)
-            self.units = {whole[0].step.id: whole}
-            self._order = self._ordered()
+        self._order = self._ordered()
         self._ready.extend(self._order.get_ready())
 
     def _ordered(self) -> "TopologicalSorter[str]":

@@ -112,7 +112,7 @@ def parse_source(value: object) -> Source:
         raise Fault("a secret has exactly one source", _REMEDY, hide=True)
     [(kind, detail)] = value.items()
     match kind, detail:
-        case "env", str(name) if name.replace("_", "a").isalnum() and name.isascii():
+        case "env", str(name) if name.isidentifier() and name.isascii():
             return Env(name)
         case "file", str(path) if path and "\0" not in path:
             return File(path)

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from mtls_openssl.errors import BadInput, Fault, MachineFault, Path, Problem
+from mtls_openssl.errors import BadInput, Fault, MachineFault, Path, Problem, few
 from mtls_openssl.origin import Cells, Origin
 
 LARGEST_FILE = 16 * 2**20
@@ -147,7 +147,7 @@ class Document:
     def settled(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
         """Give each problem once, though many share it by an anchor, and no secret with any."""
         each = {(p.file, p.line, p.column, p.message): self.masked(p) for p in problems}
-        return tuple(each.values())
+        return few(each.values())
 
     def masked(self, problem: Problem) -> Problem:
         """Hide what stands in a secret's place and is none, wherever its line is shown."""

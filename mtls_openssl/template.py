@@ -51,6 +51,10 @@ class Template:
         """Give the names whose values are put in."""
         yield from _slots(self.parts)
 
+    def bare(self) -> Iterator[str]:
+        """Give the names without whose values there is no text: those outside groups."""
+        yield from _bare(self.parts)
+
     def tests(self) -> Iterator[str]:
         """Give the names that are only asked whether they have a value."""
         yield from _tests(self.parts)

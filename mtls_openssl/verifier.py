@@ -115,10 +115,10 @@ class Verifier:
         """Ask about files of one kind in one process, where there are several."""
         by_path = {look.artifact.path: look for look in looks}
         artifacts = [look.artifact for look in by_path.values()]
-        for part in _parts(batch.keys(artifacts)):
+        for part in _parts(self._single(batch.keys(artifacts))):
             for path, text in self._read(part, by_path).items():
                 self._told(by_path[path], {"text": Answer(True, text)})
-        for part in _parts(batch.certificates(artifacts)):
+        for part in _parts(self._single(batch.certificates(artifacts))):
             texts = self._read(part, by_path)
             shown = by_path[part[0].path].asked
             chains = [self._ask(question, shown).text for question in batch.verifications(part)]
@@ -126,6 +126,10 @@ class Verifier:
             named, unlisted = batch.names("".join(chains)), batch.good("".join(lists))
             for path, answers in batch.answers(part, texts, named, unlisted).items():
                 self._told(by_path[path], answers)
+
+    def _single(self, artifacts: Iterable[Artifact]) -> list[Artifact]:
+        """Give those whose file holds one thing: of others, a part could pass for a neighbour's."""
+        return [each for each in artifacts if inspection.single(self._at(each.path))]
 
     def _read(self, part: Sequence[Artifact], looks: dict[str, _Look]) -> dict[str, str]:
         asked: list[tuple[Question, Outcome]] = []

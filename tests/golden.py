@@ -14,7 +14,7 @@ from mtls_openssl import glossary, lesson, plan, recipe, runner, version, workfl
 from mtls_openssl.currency import Wishes
 from mtls_openssl.journal import Journal
 from mtls_openssl.plan import Plan
-from mtls_openssl.render import envelope, markdown, script
+from mtls_openssl.render import envelope, export, markdown, script
 
 FOLDER = Path(__file__).parent / "golden"
 CASES = sorted(path.parent for path in FOLDER.glob("*/recipe.yaml"))
@@ -30,14 +30,17 @@ def planned(case: Path) -> Plan:
 
 
 def made(case: Path) -> dict[str, str]:
-    """Give what a case's recipe comes to, by file name: what `apply -n`, `plan` and `explain`
-    print."""
+    """Give what a case's recipe comes to, by file name.
+
+    It is what `apply -n`, `plan`, `explain` and `export` print.
+    """
     result = planned(case)
     with tempfile.TemporaryDirectory() as empty:
         decisions = runner.look(result, Journal(Path(empty)).load(), Wishes())
     return {
         "script.sh": script.script(result, result.steps),
         "plan.json": "".join(envelope.envelope("plan", map(envelope.decision, decisions))),
+        "export.sh": export.export(result, "/home/me"),
         "lesson.md": markdown.lesson(lesson.teach(result, glossary.load())),
     }
 

@@ -27,7 +27,7 @@ def test_a_recipe_comes_to_what_was_reviewed(case: Path) -> None:
 def test_a_case_is_made_of_its_files_alone(case: Path) -> None:
     """No file is forgotten in a case, and each is looked at."""
     names = {path.name for path in case.iterdir()} - {"recipe.yaml", "openssl.txt"}
-    assert names - {"lesson.yaml"} == {"script.sh", "plan.json", "lesson.md"}
+    assert names - {"lesson.yaml"} == {"script.sh", "export.sh", "plan.json", "lesson.md"}
 
 
 def test_the_bundled_recipes_are_cases_as_they_are() -> None:
@@ -42,6 +42,15 @@ def test_the_bundled_recipes_are_cases_as_they_are() -> None:
 def test_bash_reads_the_script(case: Path) -> None:
     done = subprocess.run(
         ["bash", "-n", case / "script.sh"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@every_case
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_any_shell_reads_the_export(case: Path, shell: str) -> None:
+    done = subprocess.run(
+        [shell, "-n", case / "export.sh"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 

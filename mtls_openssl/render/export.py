@@ -64,6 +64,7 @@ class _Secrets:
         self.folder = folder
         found = (need for step in plan.steps for need, _ in needs(step))
         self.needs = {need.artifact: need for need in found}
+        self.names = self._named()
 
     def lines(self) -> Iterator[str]:
         """Ask for the variables that must be set, and draw what is to be random."""
@@ -75,7 +76,7 @@ class _Secrets:
         if variables:
             yield ""
             yield from _comment("Secrets, from the environment:")
-        yield from (f': "${{{name}:?{told}}}"' for name, told in variables.items())
+        yield from (f': "${{{name}:?{_quoted(told)}}}"' for name, told in variables.items())
         yield from (f"export {name}" for name in variables)
 
     def drawn(self, need: Need) -> str:
@@ -88,20 +89,41 @@ class _Secrets:
 
         From one and the same file, openssl would take the second line.
         """
+        again = "./" if other else ""
         match need.source:
+            case File(path) if os.path.isabs(path):
+                return f"file:{'/.' if other else ''}{path}"
             case File(path):
-                return f"file:{os.path.join(self.folder, path)}"
+                return f"file:{os.path.join(self.folder, again + path)}"
             case Generate():
-                return f"file:{'./' if other else ''}{need.kept}"
+                return f"file:{again}{need.kept}"
         return f"env:{self.variable(need)}"
 
     def variable(self, need: Need) -> str:
         """Name the variable: the recipe's own, or one after the file that the secret protects."""
         if isinstance(need.source, Env):
             return need.source.name
-        kind = "PASSWORD" if "password" in need.purpose else "PASSPHRASE"
-        name = re.sub(r"[^A-Z0-9]+", "_", os.path.basename(need.artifact).upper())
-        return f"MTLS_{name}_{kind}"
+        return self.names[need.artifact]
+
+    def _named(self) -> dict[str, str]:
+        """Give the variable's name for each file; no two files share one."""
+        taken = {n.source.name for n in self.needs.values() if isinstance(n.source, Env)}
+        names = {}
+        for need in self.needs.values():
+            kind = "PASSWORD" if "password" in need.purpose else "PASSPHRASE"
+            part = re.sub(r"[^A-Z0-9]+", "_", os.path.basename(need.artifact).upper())
+            name, number = f"MTLS_{part}_{kind}", 1
+            while name in taken:
+                number += 1
+                name = f"MTLS_{part}_{kind}_{number}"
+            taken.add(name)
+            names[need.artifact] = name
+        return names
+
+
+def _quoted(text: str) -> str:
+    r"""Give a text as it stands between double quotes, in the braces of ${NAME:?text}."""
+    return re.sub(r'[\\"$`}]', r"\\\g<0>", visible(text))
 
 
 def _step(step: Step, secrets: _Secrets, explained: set[str]) -> Iterator[str]:

@@ -63,8 +63,9 @@ def made(
     kept = sum(event.status == "kept" for event in events)
     if not done and not kept:
         current = sum(event.status == "current" for event in events)
-        every = "all " if current == len(plan.steps) else ""
-        head = f"nothing to do: {every}{plural(current, 'step')} are current in {shown}"
+        every = "all " if current == len(plan.steps) > 1 else ""
+        verb = "is" if current == 1 else "are"
+        head = f"nothing to do: {every}{plural(current, 'step')} {verb} current in {shown}"
     else:
         found = f", {kept} kept" if kept else ""
         checks = sum(len(report.verdicts) for event in events for report in event.reports)
@@ -90,7 +91,8 @@ def _table(plan: Plan, expiries: dict[str, str]) -> Iterator[str]:
             yield f"  {member.name:{width}}  {member.outside['certificate']}, made elsewhere"
             continue
         yield f"  {member.name:{width}}  {certificate}, until {expiries.get(certificate, '?')[:10]}"
-        yield f"  {'':{width}}  {_others(member)}"
+        if others := _others(member):
+            yield f"  {'':{width}}  {others}"
     if len(members) > len(shown):
         yield f"  and {len(members) - len(shown)} more"
 

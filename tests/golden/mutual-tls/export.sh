@@ -1,0 +1,75 @@
+#!/bin/sh
+# Mutual TLS Authentication (mutual-tls), for OpenSSL 3.0.19
+# Written by mtls-openssl export. It makes in the current folder what apply makes, and asks
+# nobody; it checks nothing afterwards, as apply and verify do.
+set -eu
+umask 077
+unset OPENSSL_CONF
+
+# A key that is there already is never overwritten.
+for key in \
+  ca.key \
+  server.key \
+  client.key \
+; do
+  if test -e "$key"; then
+    echo "$key is there already: run this in an empty folder" >&2
+    exit 1
+  fi
+done
+
+# Nothing here belongs into a repository.
+test -e .gitignore || printf '*\n' > .gitignore
+
+# 1.1 ca: Generate CA key
+# The CA's key pair. Whoever has this file can make certificates that your servers and clients
+# believe, so it stays where it was made, readable by its owner only.
+openssl genrsa -out ca.key 2048
+
+# 1.2 ca: Generate CA certificate request
+# A request holds the public key and the name that the certificate shall bear, and is signed with
+# the key, to prove that whoever asks has it.
+openssl req -new -key ca.key -out ca.csr -subj /C=US/ST=ABC/L=XYZ/O=Example/OU=Test/CN=Root/
+
+# 1.3 ca: Self-sign the CA certificate
+# A root CA has no issuer above it: it signs its request with its own key. The result is the trust
+# anchor that every server and client is told to trust.
+openssl x509 -req -days 3650 -in ca.csr -signkey ca.key -out ca.pem
+
+# 2.1 server: Generate server key
+# The server's own key pair. A server that starts by itself needs it without a pass phrase, so its
+# file's mode is its only protection.
+openssl genrsa -out server.key 2048
+
+# 2.2 server: Generate server certificate request
+# The common name is the server's host name: clients of this tutorial's time compared it with the
+# name they connected to.
+openssl req -new -key server.key -out server.csr -subj /C=US/ST=ABC/L=XYZ/O=Example/OU=Test/CN=test.cert.example.com/
+
+# 2.3 server: Sign the server certificate with the CA
+# The CA vouches for the server: it takes the request's name and public key, adds itself as
+# issuer, a serial number and the days of validity, and signs.
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out test.cert.example.com.pem -days 365
+
+# 3.1 client: Generate client key
+# The client's own key pair, with which it will prove to the server who it is.
+openssl genrsa -out client.key 2048
+
+# 3.2 client: Generate client certificate request
+# The subject is the identity that the server will see and may log or map to a user.
+openssl req -new -key client.key -out client.csr -subj /C=CN/ST=FJ/L=City/O=Company/OU=Dept/CN=ClientID/
+
+# 3.3 client: Sign the client certificate with the CA
+# The same as for the server. Because server and client certificates have one issuer, the server
+# needs to trust only ca.pem to know its clients.
+openssl x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out client.pem -days 365
+
+# 3.4 client: Combine certificate and key
+# Some clients want one file with both. It holds the key, so guard it like the key.
+cat client.pem client.key > client2.pem
+
+# 3.5 client: Export certificate and key as PKCS#12
+# The form that browsers and keychains import. It is protected by an export password, which they
+# will ask for.
+test -s client2.p12.password || openssl rand -hex 24 > client2.p12.password
+openssl pkcs12 -passout file:./client2.p12.password -export -clcerts -in client.pem -inkey client.key -out client2.p12

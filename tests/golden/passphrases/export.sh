@@ -1,0 +1,83 @@
+#!/bin/sh
+# Mutual TLS Authentication (mutual-tls), for LibreSSL 4.3.0
+# Written by mtls-openssl export. It makes in the current folder what apply makes, and asks
+# nobody; it checks nothing afterwards, as apply and verify do.
+set -eu
+umask 077
+unset OPENSSL_CONF
+
+# A key that is there already is never overwritten.
+for key in \
+  ca.key \
+  server.key \
+  client.key \
+; do
+  if test -e "$key"; then
+    echo "$key is there already: run this in an empty folder" >&2
+    exit 1
+  fi
+done
+
+# Secrets, from the environment:
+: "${CA_PASSPHRASE:?the pass phrase of ca.key}"
+: "${MTLS_SERVER_KEY_PASSPHRASE:?the pass phrase of server.key}"
+: "${MTLS_CLIENT2_P12_PASSWORD:?the export password of client2.p12}"
+export CA_PASSPHRASE
+export MTLS_SERVER_KEY_PASSPHRASE
+export MTLS_CLIENT2_P12_PASSWORD
+
+# Nothing here belongs into a repository.
+test -e .gitignore || printf '*\n' > .gitignore
+
+# 1.1 ca: Generate CA key
+# The CA's key pair. Whoever has this file can make certificates that your servers and clients
+# believe, so it stays where it was made, readable by its owner only.
+openssl genrsa -passout env:CA_PASSPHRASE -aes256 -out ca.key 2048
+
+# 1.2 ca: Generate CA certificate request
+# A request holds the public key and the name that the certificate shall bear, and is signed with
+# the key, to prove that whoever asks has it.
+openssl req -passin env:CA_PASSPHRASE -new -key ca.key -out ca.csr -subj /C=US/O=Example/CN=Root/
+
+# 1.3 ca: Self-sign the CA certificate
+# A root CA has no issuer above it: it signs its request with its own key. The result is the trust
+# anchor that every server and client is told to trust.
+openssl x509 -passin env:CA_PASSPHRASE -req -days 3650 -in ca.csr -signkey ca.key -out ca.pem
+
+# 2.1 server: Generate server key
+# The server's own key pair. A server that starts by itself needs it without a pass phrase, so its
+# file's mode is its only protection.
+openssl genrsa -passout env:MTLS_SERVER_KEY_PASSPHRASE -aes256 -out server.key 2048
+
+# 2.2 server: Generate server certificate request
+# The common name is the server's host name: clients of this tutorial's time compared it with the
+# name they connected to.
+openssl req -passin env:MTLS_SERVER_KEY_PASSPHRASE -new -key server.key -out server.csr -subj /C=US/O=Example/CN=www.example.com/
+
+# 2.3 server: Sign the server certificate with the CA
+# The CA vouches for the server: it takes the request's name and public key, adds itself as
+# issuer, a serial number and the days of validity, and signs.
+openssl x509 -passin env:CA_PASSPHRASE -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out www.example.com.pem -days 365
+
+# 3.1 client: Generate client key
+# The client's own key pair, with which it will prove to the server who it is.
+test -s client.key.password || openssl rand -hex 24 > client.key.password
+openssl genrsa -passout file:client.key.password -aes256 -out client.key 2048
+
+# 3.2 client: Generate client certificate request
+# The subject is the identity that the server will see and may log or map to a user.
+openssl req -passin file:client.key.password -new -key client.key -out client.csr -subj /C=US/O=Example/CN=client/
+
+# 3.3 client: Sign the client certificate with the CA
+# The same as for the server. Because server and client certificates have one issuer, the server
+# needs to trust only ca.pem to know its clients.
+openssl x509 -passin env:CA_PASSPHRASE -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out client.pem -days 365
+
+# 3.4 client: Combine certificate and key
+# Some clients want one file with both. It holds the key, so guard it like the key.
+cat client.pem client.key > client2.pem
+
+# 3.5 client: Export certificate and key as PKCS#12
+# The form that browsers and keychains import. It is protected by an export password, which they
+# will ask for.
+openssl pkcs12 -passin file:client.key.password -passout env:MTLS_CLIENT2_P12_PASSWORD -export -clcerts -in client.pem -inkey client.key -out client2.p12
