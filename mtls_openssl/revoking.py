@@ -65,7 +65,7 @@ def _due(plan: Plan, journal: Journal, wishes: Wishes) -> list[Decision]:
 
 
 def prepare(
-    worker: Worker, planned: Callable[[Ledgers], Plan], known: Ledgers, name: str, reason: str
+    worker: Worker, planned: Callable[[Ledgers], Plan], name: str, reason: str
 ) -> Revocation:
     """Look at what is to be revoked.
 
@@ -75,6 +75,7 @@ def prepare(
     """
     member = next(member for member in worker.plan.members if member.name == name)
     issuer = _issuer(member)
+    known = {m.name: m.revoked for m in worker.plan.members if m.revoked is not None}
     before = planned({issuer.name: (), **known})
     member = next(member for member in before.members if member.name == name)
     _refuse_below_revoked(before, worker.journal, name, issuer.name)

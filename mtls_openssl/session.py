@@ -55,6 +55,13 @@ class Session:
             vault = self.vault()
             yield Worker(made, self.directory, written, children, Verifier(children, vault), vault)
 
+    def at_rest(self) -> Worker:
+        """Give who only looks at the directory: it need not be there, and is not held."""
+        children = process.Runner(self.binary, self.directory)
+        vault, written = self.vault(), Journal(self.directory).load()
+        verifier = Verifier(children, vault)
+        return Worker(self.plan, self.directory, written, children, verifier, vault)
+
     def planned(self, revoked: Mapping[str, tuple[Revoked, ...]]) -> Plan:
         """Plan again, with what was revoked since."""
         there = replace(self.there, revoked=revoked)

@@ -466,6 +466,7 @@ def test_without_a_certificate_there_is_nothing_to_revoke(cli: Cli, write: Write
             "error: there is no certificate of alice to revoke: there is no such file\n"
             "  help: apply makes it\n"
         )
+        assert (cli.folder / "recipe").exists() is (not words)
 
 
 def test_an_authority_made_elsewhere_keeps_its_own_list(place: Place, write: Write) -> None:
@@ -632,7 +633,27 @@ def test_a_database_of_another_name_is_read_under_that_name(
     assert "ca/db.txt has lost whom lists/our.crl" in cli("apply", "recipe.yaml", code=1).stderr
 
 
-# Kills
+# Kills and crowds
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_revocations_at_once_wait_for_each_other_and_forget_nobody(
+    place: Place, attempt: int
+) -> None:
+    """Each reads the database once it holds the directory, not before."""
+    children = [
+        subprocess.Popen(
+            place.cli.argv("revoke", "recipe.yaml", name, "--wait"), cwd=place.cli.folder,
+            env=place.cli.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )
+        for name in ("alice", "bob", "carol")
+    ]  # fmt: skip
+    told = [child.communicate(timeout=60)[1] for child in children]
+    assert [child.returncode for child in children] == [0, 0, 0], (attempt, told)
+    names = ("alice", "bob", "carol")
+    assert set(place.listed()) == {place.serial(f"{name}.pem") for name in names}
+    place.statuses("verify")
 
 
 @pytest.mark.parametrize("seed", range(6))

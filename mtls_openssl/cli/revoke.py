@@ -50,6 +50,7 @@ def revoke(
 ) -> None:
     """Revoke NAME's certificate, and sign its issuer's revocation list anew."""
     with boundary("revoke", output_format, quiet) as output:
+        from contextlib import nullcontext
         from dataclasses import replace
 
         from mtls_openssl import revocation, revoking
@@ -63,10 +64,8 @@ def revoke(
         if reason.casefold() not in known:
             hint = suggestion(reason, revocation.REASONS)
             raise BadInput((), f"--reason: {reason!r} is no reason", hint)
-        with session.at_work(wait=wait) as worker:
-            what = revoking.prepare(
-                worker, session.planned, session.there.revoked, name, known[reason.casefold()]
-            )
+        with nullcontext(session.at_rest()) if dry_run else session.at_work(wait=wait) as worker:
+            what = revoking.prepare(worker, session.planned, name, known[reason.casefold()])
             due = what.due(worker.journal)
             work = replace(what.after, steps=tuple(decision.step for decision in due))
             if dry_run:
