@@ -1,5 +1,5 @@
 # make demo    make the environment, apply the first tutorial's recipe, show the result
-# make test    every test, with the openssl on the PATH
+# make test    every test but the next, with the openssl on the PATH
 # make e2e     the tests with real programs: browsers, servers, other languages
 # make lint    ruff and mypy
 # make matrix  the tests of behaviour with OpenSSL 1.1.1, 3.5, 3.6 and 4.0 (Debian only)
@@ -22,7 +22,7 @@ test: $(READY)
 	$(BIN)/pytest -n 2 -m "not e2e"
 
 e2e: $(READY)
-	$(BIN)/pytest -n 2 -m e2e
+	$(BIN)/pytest -n 2 --dist loadfile -m e2e tests/e2e
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -180,7 +180,8 @@ def _validity(member: Member) -> Expectation:
 
 
 def _list(plain: Artifact, member: Member) -> Artifact:
-    serials = sorted(f"{entry.serial:X}" for entry in member.revoked or ())
+    entries = sorted(member.revoked or (), key=lambda entry: entry.serial)
+    serials = [entry.octets for entry in entries]
     expectations = (
         GOOD_SIGNATURE,
         Expectation("issuer", to_text(member.subject)),

@@ -12,12 +12,16 @@ from mtls_openssl.checks import Verdict
 from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
 from mtls_openssl.step import Step
+from mtls_openssl.surroundings import Revoked
 from mtls_openssl.verifier import Report, Verifier
 
 BATCH = 500
 """Steps whose files are looked at together."""
 
 Checked: TypeAlias = list[tuple[Step, tuple[Verdict, ...]]]
+
+_EVEN_IF_REVOKED = ("private", "revocation")
+"""What must hold of an entity's files after it was revoked: its issuer may have a new key."""
 
 
 def audit(
@@ -26,6 +30,7 @@ def audit(
     """Look at every file of the plan; give the steps that make one, their verdicts, all reports."""
     issuers = {m.name: m.issuer for m in plan.members if m.issuer and m.issuer.revoked is not None}
     seen = _looked_at(plan, verifier, issuers, jobs)
+    revoked = _revoked(plan, seen)
     checked: Checked = []
     certificates: list[tuple[str, dict[str, str]]] = []
     for step in plan.steps:
@@ -35,7 +40,9 @@ def audit(
             if report.artifact.kind == "certificate" and "serial" in report.facts:
                 certificates.append((report.artifact.path, report.facts))
                 verdicts += _expiry(report, expires_within)
-                verdicts += _revocation(report, issuers.get(step.entity))
+                verdicts += _revocation(report, issuers.get(step.entity), revoked)
+        if isinstance(revoked.get(step.entity), Revoked):
+            verdicts = [v for v in verdicts if v.ok or v.name in _EVEN_IF_REVOKED]
         if verdicts:
             checked.append((step, tuple(verdicts)))
     reports_in_order = [report for step in plan.steps for report in seen.get(step.id, ())]
@@ -92,16 +99,41 @@ def _expiry(report: Report, within: timedelta | None) -> list[Verdict]:
     return [Verdict("expiry", report.artifact.path, left > within, detail)]
 
 
-def _revocation(report: Report, issuer: Member | None) -> list[Verdict]:
+def _revoked(plan: Plan, seen: Mapping[str, tuple[Report, ...]]) -> dict[str, Revoked | str]:
+    """Find who was revoked, and who stands below an authority that was: its name."""
+    serials = {
+        report.artifact.entity: report.facts.get("serial")
+        for reports in seen.values()
+        for report in reports
+        if report.artifact.kind == "certificate"
+    }
+    found: dict[str, Revoked | str] = {}
+    for member in plan.members:  # issuers come first
+        above = member.issuer.revoked or () if member.issuer else ()
+        entries = {str(entry.serial): entry for entry in above}
+        if entry := entries.get(serials.get(member.name) or ""):
+            found[member.name] = entry
+        elif member.issuer and member.issuer.name in found:
+            found[member.name] = member.issuer.name
+    return found
+
+
+def _revocation(
+    report: Report, issuer: Member | None, revoked: Mapping[str, Revoked | str]
+) -> list[Verdict]:
     """Judge what the list says of a certificate: it is to name those that were revoked, only."""
-    if issuer is None:
-        return []
-    entries = {str(entry.serial): entry for entry in issuer.revoked or ()}
-    entry = entries.get(report.facts["serial"])
+    who = revoked.get(report.artifact.entity)
     found = report.facts.get("revocation", "nothing")
-    ok = found == ("revoked" if entry else "good")
-    detail = str(entry or "good") if ok else f"{issuer.files['crl']} says: {found}"
-    return [Verdict("revocation", report.artifact.path, ok, detail)]
+    if issuer is None:
+        ok = isinstance(who, str)
+    elif isinstance(who, Revoked):
+        ok = found != "good"  # the chain of one that is out of use may end nowhere
+    else:
+        ok = found == "good"
+    detail = f"its issuer {who} was revoked" if isinstance(who, str) else str(who or "good")
+    if issuer and not ok:
+        detail = f"{issuer.files['crl']} says: {found}"
+    return [Verdict("revocation", report.artifact.path, ok, detail)] if issuer or who else []
 
 
 def joined(checked: Checked, more: Iterable[Verdict]) -> Checked:

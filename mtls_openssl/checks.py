@@ -356,13 +356,13 @@ def _list(answer: Answer) -> dict[str, str]:
     """Read a revocation list; `openssl crl -CAfile` tells of its signature."""
     text = answer.text
     begin, end = _date(text, "Last Update"), _date(text, "Next Update")
-    serials = sorted(re.findall(r"^ *Serial Number: ([0-9A-F]+)$", text, re.MULTILINE))
+    serials = re.findall(r"^ *Serial Number: ([0-9A-F]+)$", text, re.MULTILINE)
     good = re.search(r"^verify OK$", f"{text}\n{answer.complaint}", re.MULTILINE)
     return {
         "issuer": _name(text, "issuer"),
         "signature": "good" if good else "bad",
         **_validity(begin, end),
-        "revoked": ", ".join(serial.lstrip("0") for serial in serials) or "nobody",
+        "revoked": ", ".join(sorted(serials, key=lambda serial: int(serial, 16))) or "nobody",
     }
 
 

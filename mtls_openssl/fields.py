@@ -91,6 +91,24 @@ def parse_serial(value: object) -> int | str:
     return number
 
 
+def targets(known: tuple[str, ...]) -> Any:
+    """Annotate a field that names programs to print configuration for."""
+
+    def parse_one(value: object) -> str:
+        if value not in known:
+            raise Fault(f"{told(value)} is no target here", suggestion(value, known))
+        return str(value)
+
+    def parse(value: object) -> tuple[str, ...]:
+        if not isinstance(value, list) or not value:
+            raise Fault("config: is a list of targets", f"write config: [{known[0]}]")
+        items = parse_each(parse_one, (((number,), item) for number, item in enumerate(value)))
+        return tuple(dict.fromkeys(items))
+
+    items = {"type": "array", "items": {"enum": list(known)}, "minItems": 1}
+    return parsed(parse, items)
+
+
 def choice(what: str, values: Iterable[str]) -> Any:
     """Annotate a field that is one of a few words."""
     known = tuple(values)

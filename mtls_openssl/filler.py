@@ -252,7 +252,7 @@ _CONF_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\$
 def _revoked(argv: tuple[str, ...], member: Member | None) -> Iterator[str]:
     """Tell whom a revocation list names: it is another list once someone else is revoked."""
     if member and member.revoked and "-gencrl" in argv:
-        yield from (f"revoked {entry.serial:X}" for entry in member.revoked)
+        yield from (f"revoked {entry.octets}" for entry in member.revoked)
 
 
 def _written(

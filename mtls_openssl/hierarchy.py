@@ -63,7 +63,7 @@ def _within(kind: str, value: str, base: str) -> bool:
     value, base = value.lower(), base.lower()
     match kind:
         case "IP":
-            return ipaddress.ip_address(value) in ipaddress.ip_network(base)
+            return ipaddress.ip_address(value) in _network(base)
         case "email" if "@" in base:
             return value == base
         case "email":
@@ -74,3 +74,9 @@ def _within(kind: str, value: str, base: str) -> bool:
             return host.endswith(base) if base.startswith(".") else host == base
     bare = value.removeprefix("*.")
     return bare == base.lstrip(".") or bare.endswith(f".{base.lstrip('.')}")
+
+
+def _network(base: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Read an address and its mask, which openssl wants as an address too: fd00::/ff00::."""
+    address, _, mask = base.partition("/")
+    return ipaddress.ip_network(f"{address}/{int(ipaddress.ip_address(mask)).bit_count()}")

@@ -28,9 +28,11 @@ from mtls_openssl.fields import (
     parse_serial,
     parse_whole,
     parsed,
+    targets,
     text,
 )
 from mtls_openssl.names import NAMES_SCHEMA, parse_names
+from mtls_openssl.programs import CLIENT_TARGETS, SERVER_TARGETS
 from mtls_openssl.secret import SOURCE_SCHEMA, Source, parse_source
 from mtls_openssl.source import Document, suggestion
 from mtls_openssl.subject import SUBJECT_SCHEMA, Subject, merge, parse_subject
@@ -141,7 +143,19 @@ class EndEntity(EntityOptions):
     names: Annotated[tuple[str, ...] | None, *parsed(parse_names, NAMES_SCHEMA)] = None
 
 
-_EndEntities: TypeAlias = dict[str, Annotated[EndEntity, BeforeValidator(_empty_for_none)]]
+_CONFIG = "The programs that `config` prints configuration for, where no --for says otherwise."
+
+
+class Server(EndEntity):
+    """A server."""
+
+    config: Annotated[tuple[str, ...], *targets(SERVER_TARGETS)] = Field((), description=_CONFIG)
+
+
+class Client(EndEntity):
+    """A client."""
+
+    config: Annotated[tuple[str, ...], *targets(CLIENT_TARGETS)] = Field((), description=_CONFIG)
 
 
 class File(_Model):
@@ -158,8 +172,14 @@ class File(_Model):
     )
     defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Options()
     authorities: dict[str, Annotated[Authority, BeforeValidator(_empty_for_none)]]
-    servers: Annotated[_EndEntities, BeforeValidator(_empty_for_none)] = {}
-    clients: Annotated[_EndEntities, BeforeValidator(_empty_for_none)] = {}
+    servers: Annotated[
+        dict[str, Annotated[Server, BeforeValidator(_empty_for_none)]],
+        BeforeValidator(_empty_for_none),
+    ] = {}
+    clients: Annotated[
+        dict[str, Annotated[Client, BeforeValidator(_empty_for_none)]],
+        BeforeValidator(_empty_for_none),
+    ] = {}
 
 
 def validation_problems(
@@ -197,5 +217,5 @@ def _fields(model: Any, loc: Path) -> list[str]:
         while get_origin(model) not in (None, dict, list):  # Annotated, or a union with None
             model = get_args(model)[0]
     if isinstance(model, type) and issubclass(model, BaseModel):
-        return [*model.model_fields, *(["each"] if model is EndEntity else [])]
+        return [*model.model_fields, *(["each"] if issubclass(model, EndEntity) else [])]
     return []

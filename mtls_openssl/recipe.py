@@ -136,7 +136,8 @@ def schema() -> dict[str, Any]:
         members = made["properties"][group]
         members["additionalProperties"] = {"anyOf": [members["additionalProperties"], _NULL]}
     made["properties"]["authorities"]["minProperties"] = 1
-    made["$defs"]["EndEntity"]["properties"]["each"] = fleet.EACH_SCHEMA
+    for name in ("Server", "Client"):
+        made["$defs"][name]["properties"]["each"] = fleet.EACH_SCHEMA
     for name in ("defaults", "servers", "clients"):
         shape = made["properties"][name]
         shape.pop("default", None)

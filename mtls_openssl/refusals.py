@@ -1,7 +1,11 @@
-"""What an apply does not do unasked: replace a key, outdate an authority, use a serial twice."""
+"""What an apply does not do unasked: replace a key, outdate an authority, use a serial twice.
+
+Nor does it forget whom an authority has revoked.
+"""
 
 from collections.abc import Iterator, Sequence
 
+from mtls_openssl import revocation
 from mtls_openssl.currency import Decision, Wishes
 from mtls_openssl.errors import Fault, Refused
 from mtls_openssl.recipe import AUTHORITIES
@@ -11,7 +15,7 @@ from mtls_openssl.worker import REPLACED, Worker
 def refuse(worker: Worker, wishes: Wishes, decisions: Sequence[Decision]) -> None:
     """Refuse what would replace a key, outdate an authority or issue a serial number twice."""
     wanted = wishes.intents(worker.plan) | worker.journal.intents
-    faults: list[Fault] = []
+    faults: list[Fault] = [*_forgotten(worker)]
     for decision in decisions:
         if not decision.runs:
             continue
@@ -19,7 +23,6 @@ def refuse(worker: Worker, wishes: Wishes, decisions: Sequence[Decision]) -> Non
             faults += _key_fault(worker, decision)
             faults += _authority_fault(worker, decision, wanted)
         faults += _serial_fault(worker, decision)
-        faults += _forgotten(worker, decision)
     if faults:
         raise Refused(
             "; ".join(dict.fromkeys(fault.message for fault in faults)),
@@ -58,16 +61,25 @@ def _authority_fault(
         )
 
 
-def _forgotten(worker: Worker, decision: Decision) -> Iterator[Fault]:
-    """Refuse a revocation list that lacks someone whom the one before named."""
-    record = worker.journal.done.get(decision.step.id)
-    before = [word for word in record.identity if word.startswith("revoked ")] if record else []
-    if lost := [word for word in before if word not in decision.step.identity]:
-        database = next(path for path in decision.step.reads if path.endswith(".txt"))
-        yield Fault(
-            f"{database} has lost whom {decision.step.writes[0]} names: {', '.join(lost)}",
-            f"bring back {database} from a copy: who was revoked stays so",
-        )
+def _forgotten(worker: Worker) -> Iterator[Fault]:
+    """Refuse to go on where a database lacks someone whom a list once named."""
+    authorities = {
+        member.name: member.entity
+        for member in worker.plan.members
+        if member.entity.section in AUTHORITIES
+    }
+    planned = {step.id: step.identity for step in worker.plan.steps if step.entity in authorities}
+    for identifier, record in worker.journal.done.items():
+        name = identifier.rpartition(".")[0]
+        if name not in authorities:
+            continue
+        before = [word for word in record.identity if word.startswith("revoked ")]
+        if lost := [word for word in before if word not in planned.get(identifier, ())]:
+            database = revocation.database_of(authorities[name])
+            yield Fault(
+                f"{database} has lost whom {next(iter(record.outputs))} names: {', '.join(lost)}",
+                f"bring back {database} from a copy: who was revoked stays so",
+            )
 
 
 def _serial_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:

@@ -5,12 +5,11 @@ The database is openssl ca(1)'s own, so that whatever a person revokes by hand c
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from mtls_openssl.member import Member
-from mtls_openssl.recipe import AUTHORITIES, Recipe
+from mtls_openssl.recipe import AUTHORITIES, Entity, Recipe
 from mtls_openssl.step import Answer, Step
 from mtls_openssl.surroundings import Revoked
 
@@ -23,23 +22,31 @@ REASONS = (
 _ENTRY = re.compile(r"R\t[^\t]*\t(\d{12}|\d{14})Z(?:,([A-Za-z]+))?[^\t]*\t([0-9A-Fa-f]+)\t.*")
 
 
-def database(authority: str) -> str:
+def database_of(entity: Entity) -> str:
     """Give an authority's database, relative to the directory."""
-    return f"{authority}.ca/index.txt"
+    return entity.declared.files.get("database", f"{entity.name}.ca/index.txt")
 
 
 def read(recipe: Recipe, directory: FilePath) -> dict[str, tuple[Revoked, ...]]:
-    """Read what each authority of a recipe has revoked; one that never has is left out."""
+    """Read what each authority of a recipe has revoked; one that never has is left out.
+
+    One whose list is there has revoked, though its database be lost: the list is still kept, so
+    that whoever looks at it finds out.
+    """
     found: dict[str, tuple[Revoked, ...]] = {}
     for entity in recipe.entities:
         if entity.section not in AUTHORITIES:
             continue
-        path = directory / database(entity.name)
+        path = directory / database_of(entity)
+        revoked: tuple[Revoked, ...] = ()
         for place in (path, path.with_name(f"{path.name}.old")):  # a kill may leave only the old
-            with suppress(FileNotFoundError, NotADirectoryError):
-                found[entity.name] = entries(place.read_text("utf-8", "replace"))
+            if _filled(place):
+                revoked = entries(place.read_text("utf-8", "replace"))
                 break
-    return {name: revoked for name, revoked in found.items() if revoked}
+        listed = directory / entity.declared.files.get("crl", f"{entity.name}.crl")
+        if revoked or listed.exists():
+            found[entity.name] = revoked
+    return found
 
 
 def entries(text: str) -> tuple[Revoked, ...]:
@@ -57,17 +64,20 @@ def _date(digits: str) -> datetime:
     return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
 
 
-def restore(directory: FilePath, authorities: Iterable[str]) -> None:
-    """Put back a database that a kill caught between its two names.
+def restore(directory: FilePath, paths: Iterable[str]) -> None:
+    """Put back a database, or a list's number, that a kill or a full disk took away.
 
-    openssl ca renames the old one away and the new one in its place; whoever was revoked in
-    between is revoked again by whoever asked for it.
+    openssl ca renames the old one away and the new one in its place, and does not notice where
+    that could not be written; whoever was revoked in between is revoked again by whoever asked.
     """
-    for name in authorities:
-        path = directory / database(name)
+    for path in map(directory.joinpath, paths):
         old = path.with_name(f"{path.name}.old")
-        if old.exists() and not path.exists():
+        if _filled(old) and not _filled(path):
             old.rename(path)
+
+
+def _filled(path: FilePath) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def step(member: Member, reason: str) -> Step:

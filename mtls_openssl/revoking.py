@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from mtls_openssl import revocation, runner
-from mtls_openssl.currency import Wishes
+from mtls_openssl.currency import Decision, Wishes
 from mtls_openssl.errors import BadInput, Failure, Refused
+from mtls_openssl.journal import Journal
 from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
+from mtls_openssl.refusals import refuse
 from mtls_openssl.runner import Event
 from mtls_openssl.step import Step
 from mtls_openssl.surroundings import Revoked
@@ -48,6 +50,19 @@ class Revocation:
         steps = {f"{name}.{step}" for name in names for step in ("crl", "crl-der")}
         return Wishes(only=frozenset({*steps, "recipe.crls"}))
 
+    def due(self, journal: Journal) -> tuple[Decision, ...]:
+        """Decide what runs, in its order: what prepares, the revocation itself, what publishes."""
+        first = _due(self.before, journal, self.preparing)
+        reason = f"revoke {self.member.name}"
+        itself = () if self.already else (Decision(self.step, True, "asked", reason),)
+        there = {decision.step.id for decision in first}
+        last = (d for d in _due(self.after, journal, self.publishing) if d.step.id not in there)
+        return (*first, *itself, *last)
+
+
+def _due(plan: Plan, journal: Journal, wishes: Wishes) -> list[Decision]:
+    return [decision for decision in runner.look(plan, journal, wishes) if decision.runs]
+
 
 def prepare(
     worker: Worker, planned: Callable[[Ledgers], Plan], known: Ledgers, name: str, reason: str
@@ -56,12 +71,13 @@ def prepare(
 
     Raises:
         BadInput: nobody of this recipe could revoke it.
-        Refused: there is no certificate yet.
+        Refused: there is no certificate yet, or its issuer was revoked itself.
     """
     member = next(member for member in worker.plan.members if member.name == name)
     issuer = _issuer(member)
     before = planned({issuer.name: (), **known})
     member = next(member for member in before.members if member.name == name)
+    _refuse_below_revoked(before, worker.journal, name, issuer.name)
     artifact = next(
         artifact
         for step in worker.plan.of(name)
@@ -80,6 +96,14 @@ def prepare(
     return Revocation(member, revocation.step(member, reason), before, after, already)
 
 
+def _refuse_below_revoked(plan: Plan, journal: Journal, name: str, issuer: str) -> None:
+    """Refuse what nobody would read: the list of an authority that was revoked."""
+    decisions = runner.look(plan, journal, Wishes())
+    if any(d.step.entity == issuer and d.kind == "revoked" for d in decisions):
+        message = f"{issuer}, which issued {name}, was revoked, and {name} with it"
+        raise Refused(message, f"--rekey {issuer} makes its successor; then {name} can be revoked")
+
+
 def _issuer(member: Member) -> Member:
     if member.entity.existing:
         message = f"{member.name} was made elsewhere"
@@ -95,7 +119,15 @@ def _issuer(member: Member) -> Member:
 
 
 def revoke(worker: Worker, what: Revocation, jobs: int) -> Iterator[Event]:
-    """Revoke, and sign the lists anew; what an earlier run has done is not done again."""
+    """Revoke, and sign the lists anew; what an earlier run has done is not done again.
+
+    Raises:
+        Refused: a database has lost whom a list names; nothing was done.
+        BadInput: a secret that is wanted cannot be had; nothing was done.
+    """
+    due = what.due(worker.journal)
+    refuse(replace(worker, plan=what.after), what.publishing, due)
+    runner.fetch_secrets(worker.plan, worker.vault, [decision.step for decision in due])
     yield from _running(runner.apply(replace(worker, plan=what.before), what.preparing, jobs))
     if not what.already:
         yield from runner.one(worker, what.step, f"revoke {what.member.name}")

@@ -82,12 +82,14 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
         Interrupted: told to stop; every child has ended.
     """
     _recover(worker)
-    revocation.restore(worker.directory, [member.name for member in worker.plan.members])
+    kinds = ("database", "crl_number")
+    kept = [m.files[kind] for m in worker.plan.members for kind in kinds if kind in m.files]
+    revocation.restore(worker.directory, kept)
     decisions = look(worker.plan, worker.journal, wishes)
     wrong: set[str] = set()
-    kept = list(_keep_what_is_right(worker, decisions, wrong))
-    yield from kept
-    if kept or wrong:
+    found = list(_keep_what_is_right(worker, decisions, wrong))
+    yield from found
+    if found or wrong:
         decisions = look(worker.plan, worker.journal, wishes, wrong)
     refuse(worker, wishes, decisions)
     fetch_secrets(worker.plan, worker.vault, [d.step for d in decisions if d.runs])
@@ -128,11 +130,15 @@ def fetch_secrets(plan: Plan, vault: Vault, steps: Iterable[Step]) -> None:
 
 
 def _recover(worker: Worker) -> None:
-    """Finish moving away what a killed apply had begun to."""
+    """Finish moving away what a killed apply had begun to; begin a cut-off serial file anew."""
     for moved in worker.journal.begun.values():
         for path, kept in moved.items():
             if not (worker.directory / kept).exists() and (worker.directory / path).exists():
                 worker.move(path, kept)
+    for path in {path for step in worker.plan.steps for path in step.state}:
+        full = worker.directory / path
+        if path.endswith(".srl") and full.is_file() and not full.stat().st_size:
+            full.unlink()  # -CAcreateserial draws another
 
 
 def _keep_what_is_right(
@@ -156,7 +162,7 @@ def _keep_what_is_right(
             continue
         fetch_secrets(worker.plan, worker.vault, [step])
         reports = worker.verifier.look_at(map(without_errata, step.artifacts))
-        if not any(report.failures for report in reports):
+        if not any(report.failures for report in reports) and not worker.taken(step, reports):
             worker.record(step, reports)
             yield Event(step, "kept", "it was there, and is right", reports=reports)
         else:

@@ -30,6 +30,12 @@ class Revoked:
     reason: str = ""
     """A CRLReason of RFC 5280, section 5.3.1: keyCompromise, superseded, …"""
 
+    @property
+    def octets(self) -> str:
+        """Its serial number as openssl shows it: whole octets in hexadecimal."""
+        digits = f"{self.serial:X}"
+        return digits.zfill(len(digits) + len(digits) % 2)
+
     def __str__(self) -> str:
         because = f" ({self.reason})" if self.reason else ""
         return f"revoked on {self.when:%Y-%m-%d}{because}"

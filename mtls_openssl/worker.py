@@ -25,6 +25,9 @@ from mtls_openssl.verifier import Report, Verifier
 
 REPLACED = f"{FOLDER}/replaced"
 _MACHINE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.EIO}
+_NOT_WRITABLE = re.compile(r"Permission denied|Read-only file system")
+_OPENED = re.compile(r"fopen\('?([^',]+)")
+"""The file that openssl names in its error queue, as 1.1.1 and as 3.0 write it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Worker:
     _inner: dict[str, bool] = field(default_factory=dict)
     """Whether each folder, links followed, lies inside the directory."""
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _issuing: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._issuers = {m.name: (m.issuer or m).name for m in self.plan.members}
@@ -101,7 +105,9 @@ class Worker:
         for number, (attempt, mine) in enumerate(zip(line, reports, strict=True)):
             try:
                 let_pass = self._judged(mine)
-                self.record(attempt.step, mine, let_pass)
+                with self._issuing:  # from the look at what was issued until it is written down
+                    self._once(attempt.step, mine)
+                    self.record(attempt.step, mine, let_pass)
             except (Failure, OSError) as error:
                 for later in reversed(line[number + 1 :]):
                     self._undo(later.step, later.moved)
@@ -222,6 +228,26 @@ class Worker:
             )
         return tuple(f"{failure.path} {failure.name}" for failure in failures)
 
+    def _once(self, step: Step, reports: Sequence[Report]) -> None:
+        """Raise CheckFailed where a new certificate's serial number was issued before."""
+        for report in reports:
+            serial = report.facts.get("serial", "")
+            if (self.issuer(step), serial) in self.journal.issued:
+                raise CheckFailed(
+                    f"{report.artifact.path} has serial number {serial},"
+                    f" which {self.issuer(step)} has issued before",
+                    "give it a serial: of its own, or set the CA's serial file past that one",
+                )
+
+    def taken(self, step: Step, reports: Sequence[Report]) -> bool:
+        """Whether another certificate of the same issuer has the serial number of this one."""
+        numbers = {(self.issuer(step), report.facts.get("serial", "")) for report in reports}
+        return not numbers.isdisjoint(self.journal.issued) and any(
+            (record.facts["issuer-name"], record.facts["serial"]) in numbers
+            for other, record in self.journal.done.items()
+            if "serial" in record.facts and other.rpartition(".")[0] != step.entity
+        )
+
     def _undo(self, step: Step, moved: dict[str, str]) -> None:
         """Take away what a failed step left, and put back what it was to replace."""
         kept_before = {path for path in step.writes if path in step.reads}
@@ -273,6 +299,9 @@ def _named(error: Exception, directory: FilePath, step: Step, *, full: bool) -> 
     number = error.errno if isinstance(error, OSError) else None
     if full or number == errno.ENOSPC or "No space left" in output:
         return MachineFault(f"the disk is full: {directory}", "make room, then apply again")
+    if match := _NOT_WRITABLE.search(output):
+        where = _OPENED.search(output)
+        return MachineFault(f"{where[1] if where else directory}: {match[0]}", "look at its mode")
     match error:
         case Failure():
             return error

@@ -79,7 +79,7 @@ class Cli:
         return {**os.environ, "COLUMNS": "200", "PYTHONWARNINGS": "error", **(more or {})}
 
 
-_VERBS = ("apply", "plan", "verify", "revoke", "export", "handshake", "doctor")
+_VERBS = ("apply", "plan", "verify", "revoke", "export", "handshake", "config", "doctor")
 
 
 @pytest.fixture

@@ -29,6 +29,13 @@ def told(text: str) -> list[str]:
         ("IP:127.0.0.1", ["permitted;DNS:example.com"], ""),
         ("IP:127.0.0.1", ["permitted;IP:127.0.0.0/255.0.0.0"], ""),
         ("IP:10.0.0.1", ["excluded;IP:10.0.0.0/255.0.0.0"], "IP:10.0.0.0/255.0.0.0 is excluded"),
+        ("IP:fd12::1", ["permitted;IP:fd00::/ff00::"], ""),
+        ("IP:fe80::1", ["permitted;IP:fd00::/ff00::"], "only fd00::/ff00:: is permitted"),
+        (
+            "IP:fd12::1",
+            ["excluded;IP:FD00:0:0:0:0:0:0:0/FF00:0:0:0:0:0:0:0"],
+            "IP:FD00:0:0:0:0:0:0:0/FF00:0:0:0:0:0:0:0 is excluded",
+        ),
         ("IP:::1", ["permitted;IP:127.0.0.0/255.0.0.0"], "only 127.0.0.0/255.0.0.0 is permitted"),
         ("email:a@b.c", ["permitted;email:b.c"], ""),
         ("email:a@x.b.c", ["permitted;email:b.c"], "only b.c is permitted"),

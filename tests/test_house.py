@@ -13,19 +13,20 @@ LONGEST = 500
 """Lines of a module; more is two modules."""
 
 ORDER = """
-    errors files origin source secret subject names fields issuers fleet model recipe
+    errors programs files origin source secret subject names fields issuers fleet model recipe
     template version glossary surroundings workflow member hierarchy extensions artifact step filler
     review plan checks lesson batch inspection process certificate target_rules
     targets doctor probe verifier foreign revocation journal typed
     console learn lab lock currency orphans worker audit refusals schedule runner revoking session
     messages exchange peers cases impostors troupe handshake starters
+    quoting setting configuration
     render.text render.problem render.script render.export render.envelope render.lesson
     render.markdown render.tutor render.tree render.report render.lines render.progress
     render.acceptance render.findings render.sequence render.proof render.picture render.guide
     outcome
     cli.options cli.output cli.app cli.view
     cli.apply cli.plan cli.verify cli.revoke cli.export cli.explain cli.handshake cli.learn
-    cli.guide cli.doctor cli.init cli.schema
+    cli.guide cli.config cli.doctor cli.init cli.schema
     cli.verbs __main__
 """.split()
 """Each module imports only from those before it."""

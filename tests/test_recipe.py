@@ -25,8 +25,8 @@ from tests.conftest import ROOT, Cli
 BUNDLED = sorted((ROOT / "recipes").glob("*.yaml"))
 SOURCES = "write {env: NAME}, {file: PATH}, {command: [...]}, {prompt: true} or {generate: true}"
 MAY_SAY = (
-    "crl_days, crl_url, days, digest, each, files, issuer, key, names, not_after, not_before, "
-    "outputs, passphrase, pkcs12, request, serial, subject"
+    "config, crl_days, crl_url, days, digest, each, files, issuer, key, names, not_after, "
+    "not_before, outputs, passphrase, pkcs12, request, serial, subject"
 )
 NAMING = "use letters, digits and . _ @ + - ; a wildcard belongs into names:"
 LITERAL = "a secret does not belong in the recipe itself"
@@ -330,6 +330,9 @@ def test_there_is_at_least_one_authority() -> None:
         ("days: 0", "5:11 0 is no number of days | write a whole number, 1 to 36500"),
         ("serial: 0", "5:13 '0' is no serial number | write a positive number, random or file"),
         ("digest: sha265", "5:13 'sha265' is no digest | did you mean 'sha256'?"),
+        ("config: curl", "5:13 config: is a list of targets | write config: [curl]"),
+        ("config: [crul]", "5:14 'crul' is no target here | did you mean 'curl'?"),
+        ("config: [nginx]", "5:14 'nginx' is no target here | known here: chromium, curl,"),
         ("digest: md5", "5:13 'md5' is no digest | known here: sha224, sha256, sha384, sha512"),
         ("crl_url: ftp://x", "5:14 'ftp://x' is no URL | write http://host/path, without commas"),
         ("crl_url: http://a,b", "5:14 'http://a,b' is no URL | write http://host/path, without"),
@@ -789,6 +792,8 @@ def test_what_the_recipe_takes_the_schema_takes(
         client("passphrase: {prompt: false}"),
         client("pkcs12: {compatibility: old}"),
         client("names: []"),
+        client("config: []"),
+        client("config: [nginx]"),
         client("names: x"),
         client("subject: {cn: x}"),
         client("subject: CN=x"),

@@ -1,7 +1,6 @@
 """`revoke`: take a certificate back."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,7 @@ from mtls_openssl.cli.options import (
     Verbose,
     Wait,
 )
-from mtls_openssl.cli.output import Output, boundary
+from mtls_openssl.cli.output import boundary
 from mtls_openssl.cli.view import follow
 from mtls_openssl.errors import BadInput
 
@@ -51,7 +50,10 @@ def revoke(
 ) -> None:
     """Revoke NAME's certificate, and sign its issuer's revocation list anew."""
     with boundary("revoke", output_format, quiet) as output:
+        from dataclasses import replace
+
         from mtls_openssl import revocation, revoking
+        from mtls_openssl.render import envelope, script
         from mtls_openssl.session import open_session
         from mtls_openssl.source import suggestion
 
@@ -65,35 +67,15 @@ def revoke(
             what = revoking.prepare(
                 worker, session.planned, session.there.revoked, name, known[reason.casefold()]
             )
+            due = what.due(worker.journal)
+            work = replace(what.after, steps=tuple(decision.step for decision in due))
             if dry_run:
-                _print(what, worker.directory, output)
+                output.steps = map(envelope.decision, due)
+                output.result(script.script(work, work.steps))
             else:
-                follow(
-                    what.after,
-                    revoking.revoke(worker, what, jobs or os.cpu_count() or 1),
-                    output,
-                    verbose=verbose,
-                )
+                events = revoking.revoke(worker, what, jobs or os.cpu_count() or 1)
+                follow(work, events, output, verbose=verbose)
                 output.say(_told(name, what))
-
-
-def _print(what: "Revocation", directory: Path, output: Output) -> None:
-    """Print the commands that would run."""
-    from mtls_openssl import runner
-    from mtls_openssl.journal import Journal
-    from mtls_openssl.render import envelope, script
-
-    journal = Journal(directory).load()
-    first, last = (
-        [d for d in runner.look(plan, journal, wishes) if d.runs]
-        for plan, wishes in ((what.before, what.preparing), (what.after, what.publishing))
-    )
-    again = {decision.step.id for decision in first}
-    last = [decision for decision in last if decision.step.id not in again]
-    output.steps = map(envelope.decision, (*first, *last))
-    steps = [decision.step for decision in first]
-    steps += [] if what.already else [what.step]
-    output.result(script.script(what.after, [*steps, *(decision.step for decision in last)]))
 
 
 def _told(name: str, what: "Revocation") -> str:

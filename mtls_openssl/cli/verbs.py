@@ -2,6 +2,7 @@
 
 from mtls_openssl.cli import (  # noqa: F401  each adds its verb
     apply,
+    config,
     doctor,
     explain,
     export,

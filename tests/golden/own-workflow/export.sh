@@ -63,7 +63,7 @@ policy = any
 [ any ]
 commonName = optional
 [ list ]
-authorityKeyIdentifier = keyid
+authorityKeyIdentifier = keyid,issuer
 EOF
 
 # 1.1 root: Generate the key
@@ -117,7 +117,7 @@ policy = any
 [ any ]
 commonName = optional
 [ list ]
-authorityKeyIdentifier = keyid
+authorityKeyIdentifier = keyid,issuer
 EOF
 
 # 2.1 issuing: Generate the key

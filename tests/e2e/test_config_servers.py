@@ -1,0 +1,67 @@
+"""Real servers, started with the printed text unchanged: who is let in, and who is kept out."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e.servers import SERVERS, Answer, lacking, running
+from tests.e2e.world import Identity, World
+
+pytestmark = pytest.mark.e2e
+
+CASES = {
+    "modern": ("right", "leaf", "none", "foreign", "expired", "revoked", "server"),
+    "mutual-tls": ("right", "none", "foreign", "expired", "revoked", "server"),
+}
+"""Who knocks, by workflow; a tutorial has no chains, of which a leaf is a part."""
+VERDICTS = {
+    "none": "certificate required|no required ssl certificate|requires a valid client certificate"
+    "|peer did not return a certificate|tls negotiation failure",
+    "foreign": "unknown ca|certificate error|unable to get|verify failed|tls negotiation failure",
+    "expired": "certificate expired|certificate has expired|certificate error"
+    "|verify failed|tls negotiation failure",
+    "revoked": "certificate revoked|certificate error|verify failed|tls negotiation failure",
+    "server": "unsupported certificate|unsuitable certificate purpose|certificate error"
+    "|verify failed",
+}
+"""How clients and servers say why; nginx by a page, slapd (GnuTLS) not at all."""
+
+
+def expected(target: str, workflow: str, case: str) -> bool:
+    """Whether someone is to be let in."""
+    if case == "server":  # a tutorial's certificates say nothing; GnuTLS does not look
+        return workflow == "mutual-tls" or target == "openldap"
+    return case in ("right", "leaf") or (case == "revoked" and target == "redis")
+
+
+MEETINGS = [
+    pytest.param((target, workflow), case, id=f"{target}-{workflow}-{case}")
+    for workflow, cases in CASES.items()
+    for target in SERVERS
+    for case in cases
+]
+
+
+@pytest.fixture(scope="module")
+def door(
+    request: pytest.FixtureRequest, worlds: Callable[[str], World]
+) -> Iterator[tuple[str, World, Callable[[Identity | None], Answer]]]:
+    """A server that runs with what is printed for it: its target, its world, a way to visit it."""
+    target, workflow = request.param
+    if reason := lacking(target):
+        pytest.skip(reason)
+    home = worlds(workflow)
+    with running(target, home) as visit:
+        yield target, home, visit
+
+
+@pytest.mark.parametrize(("door", "case"), MEETINGS, indirect=["door"])
+def test_the_right_client_is_let_in_and_the_wrong_ones_are_kept_out(
+    door: tuple[str, World, Callable[[Identity | None], Answer]], case: str
+) -> None:
+    target, home, visit = door
+    answer = visit(home.identities[case])
+    assert answer.let_in == expected(target, home.workflow, case), answer.said
+    if not answer.let_in:
+        assert re.search(VERDICTS[case], answer.said.lower().replace("_", " ")), answer.said
