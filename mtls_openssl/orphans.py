@@ -17,7 +17,7 @@ class Orphan:
 
 
 def find(plan: Plan, journal: Journal) -> tuple[Orphan, ...]:
-    """Find what the journal knows and the plan does not, in the order in which it was made."""
+    """Find what the journal knows and the plan does not, by name; files as they were made."""
     names = {member.name for member in plan.members} | {"recipe"}
     ours = {path for step in plan.steps for path in (*step.writes, *step.state)}
     files: dict[str, list[str]] = {}
@@ -29,7 +29,7 @@ def find(plan: Plan, journal: Journal) -> tuple[Orphan, ...]:
 
 
 def _found(files: dict[str, list[str]], journal: Journal) -> Iterator[Orphan]:
-    for name, paths in files.items():
+    for name, paths in sorted(files.items()):
         there = tuple(p for p in dict.fromkeys(paths) if (journal.directory / p).exists())
         if there:
             yield Orphan(name, there)

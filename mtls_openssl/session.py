@@ -68,13 +68,18 @@ class Session:
         made = self.plan
         return plan.build(made.recipe, made.workflow, made.version, there, verbatim=made.verbatim)
 
-    def check_names(self, option: str, names: frozenset[str]) -> None:
-        """Refuse names that are no entity's; raises BadInput."""
+    def check_names(self, option: str, names: frozenset[str], *, steps: bool = False) -> None:
+        """Refuse names that are no entity's and, where `steps` may be named, no step's.
+
+        Raises:
+            BadInput: for the first of them.
+        """
         known = [member.name for member in self.plan.members]
-        for name in sorted(names - set(known)):
-            raise BadInput(
-                (), f"{option}: there is no {name!r} in the recipe", suggestion(name, known)
-            )
+        more = [step.id for step in self.plan.steps] if steps else []
+        for name in sorted(names - {*known, *more}):
+            hint = suggestion(name, [*known, *more])
+            hint = hint if hint.startswith("did you mean") else suggestion(name, known)
+            raise BadInput((), f"{option}: there is no {name!r} in the recipe", hint)
 
 
 def open_session(

@@ -141,5 +141,5 @@ def gather(
     )
     session.check_names("--rekey", wishes.rekey)
     session.check_names("--replace", wishes.replace)
-    session.check_names("--only", wishes.only - {step.id for step in session.plan.steps})
+    session.check_names("--only", wishes.only, steps=True)
     return wishes

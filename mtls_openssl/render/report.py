@@ -76,23 +76,34 @@ def made(
         for event in events
         if event.status in ("current", "revoked") and event.reason
     )
-    table = _table(plan, expiries) if done or kept else ()
+    touched = {event.step.entity for event in events if event.status in ("done", "kept")}
+    table = _table(plan, expiries, touched) if touched else ()
     return visible("\n".join([head, *table, *notes])) + "\n"
 
 
-def _table(plan: Plan, expiries: dict[str, str]) -> Iterator[str]:
-    """Give each entity's certificate and until when it is valid, and its other files below."""
-    members = [member for member in plan.members if "certificate" in member.files]
+def _table(plan: Plan, expiries: dict[str, str], touched: set[str]) -> Iterator[str]:
+    """Give each entity's certificate and until when it is valid, and its other files below.
+
+    Of those that have none, only those that were `touched` are told.
+    """
+    members = [
+        member
+        for member in plan.members
+        if (certificate := member.files.get("certificate"))
+        and (certificate in expiries or member.name in touched or member.entity.existing)
+    ]
     shown = members[:MOST_ROWS]
     width = max((len(member.name) for member in shown), default=0)
     for member in shown:
         certificate = member.files["certificate"]
         if member.entity.existing:
             yield f"  {member.name:{width}}  {member.outside['certificate']}, made elsewhere"
-            continue
-        yield f"  {member.name:{width}}  {certificate}, until {expiries.get(certificate, '?')[:10]}"
-        if others := _others(member):
-            yield f"  {'':{width}}  {others}"
+        elif certificate not in expiries:
+            yield f"  {member.name:{width}}  no certificate yet"
+        else:
+            yield f"  {member.name:{width}}  {certificate}, until {expiries[certificate][:10]}"
+            if others := _others(member):
+                yield f"  {'':{width}}  {others}"
     if len(members) > len(shown):
         yield f"  and {len(members) - len(shown)} more"
 
