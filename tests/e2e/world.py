@@ -33,6 +33,7 @@ servers:
   locked: {names: [localhost, 127.0.0.1], passphrase: {generate: true}}
 clients:
   alice: {names: [alice@example.com], pkcs12: {password: {generate: true}}}
+  bob: {passphrase: {generate: true}}
   mallory: {}
   methuselah: {not_before: 2020-01-01, not_after: 2021-01-01}
 """
