@@ -141,8 +141,8 @@ def kubectl(value: str) -> str:
 SYNTAXES: dict[str, Callable[[str], str]] = {
     function.__name__: function
     for function in (
-        sh, nginx, openldap, ldaprc, apache, haproxy, postgresql, mosquitto, redis, stunnel,
-        curl, curl_certificate, python, javascript, java, kubectl,
+        sh, nginx, openldap, ldaprc, apache, haproxy, postgresql, mosquitto,
+        redis, stunnel, curl, curl_certificate, python, javascript, java, kubectl,
     )
 }  # fmt: skip
 """By the name under which templates know them."""

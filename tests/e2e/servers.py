@@ -69,10 +69,11 @@ def instructions(text: str) -> list[str]:
 
 
 def follow(place: Place, text: str) -> None:
-    """Do what the comments tell to type."""
+    """Do what the comments tell to type; pass phrases are kept beside their keys, and given."""
     for line in instructions(text):
-        if line.startswith(("cat ", "cp ", "(umask ", "openssl ")):
-            done = place.run("sh", "-c", line)
+        if line.startswith(("cat ", "cp ", "(umask ")):
+            typed = re.sub(r"-in (.*) -out", r"-passin file:\1.password -in \1 -out", line)
+            done = place.run("sh", "-c", typed)
             assert done.let_in, done.said
 
 
@@ -108,14 +109,16 @@ def serving(target: str, world: World, printed: str = "") -> Iterator[Place]:
     """Start a target's program in a world, with what is printed for it, or with another text."""
     server = SERVERS[target]
     place = settled(world, target, 443 if server.isolated else free_port())
-    text = printed or world.printed(target)
+    text = printed or world.printed(target, "--name", world.server)
     follow(place, text)
     with started(place, as_user(server.start(place, text)), isolated=server.isolated):
         yield place
 
 
 @contextmanager
-def running(target: str, world: World) -> Iterator[Callable[[Identity | None], Answer]]:
+def running(
+    target: str, world: World, printed: str = ""
+) -> Iterator[Callable[[Identity | None], Answer]]:
     """Start a target's program in a world; give a way to visit it, and to hear what it logs."""
 
     def visit(who: Identity | None) -> Answer:
@@ -124,7 +127,7 @@ def running(target: str, world: World) -> Iterator[Callable[[Identity | None], A
         answer = SERVERS[target].visit(place, who)
         return replace(answer, said=answer.said + log.read_text(errors="replace")[before:])
 
-    with serving(target, world) as place:
+    with serving(target, world, printed) as place:
         yield visit
 
 
@@ -196,7 +199,6 @@ def _http(place: Place, who: Identity | None) -> Answer:
 def _apache(place: Place, text: str) -> list[str]:
     printed, folder = place.write("printed.conf", text), place.folder
     (folder / "index.html").write_text("welcome")
-    beyond = [line for line in instructions(text) if line.startswith("SSLPassPhraseDialog")]
     modules = "".join(
         f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
         for name in ("mpm_event", "authz_core", "ssl")
@@ -206,8 +208,7 @@ ServerRoot {folder}
 ServerName localhost
 PidFile {folder}/pid
 Mutex file:{folder}
-{modules}{"".join(beyond)}
-ErrorLog {folder}/log
+{modules}ErrorLog {folder}/log
 DocumentRoot {folder}
 Listen 127.0.0.1:{place.port}
 <VirtualHost 127.0.0.1:{place.port}>

@@ -208,6 +208,16 @@ def test_a_client_is_let_in_with_what_is_printed(target: str, home: World, doors
         assert "welcome, CN=alice,O=Example" in answer.said
 
 
+@pytest.mark.parametrize("target", ["python", "node"])
+def test_a_client_whose_key_is_encrypted_is_let_in(target: str, home: World, doors: Doors) -> None:
+    if reason := missing(target):
+        pytest.skip(reason)
+    here = settled(home, target, 0)
+    printed = home.printed(target, "--name", "bob")
+    answer = CLIENTS[target](here, printed, f"https://localhost:{doors.own.port}")
+    assert "welcome, CN=bob,O=Example" in answer.said
+
+
 @pytest.mark.parametrize("target", CLIENTS)
 def test_a_client_does_not_believe_an_impostor(target: str, home: World, doors: Doors) -> None:
     if reason := missing(target):

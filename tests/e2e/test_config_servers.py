@@ -1,12 +1,13 @@
 """Real servers, started with the printed text unchanged: who is let in, and who is kept out."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.e2e.servers import SERVERS, Answer, lacking, running
-from tests.e2e.world import Identity, World
+from tests.e2e.world import Identity, World, give_away
 
 pytestmark = pytest.mark.e2e
 
@@ -65,3 +66,24 @@ def test_the_right_client_is_let_in_and_the_wrong_ones_are_kept_out(
     assert answer.let_in == expected(target, home.workflow, case), answer.said
     if not answer.let_in:
         assert re.search(VERDICTS[case], answer.said.lower().replace("_", " ")), answer.said
+
+
+ODD = 'it\'s "odd" #1; {a} \\\\ b: é'
+"""A folder's name that every program has a way to write."""
+
+
+@pytest.mark.parametrize("target", SERVERS)
+def test_an_odd_path_and_an_encrypted_key_are_no_hindrance(
+    worlds: Callable[[str], World], target: str
+) -> None:
+    """What the comments tell to do first is done."""
+    if reason := lacking(target):
+        pytest.skip(reason)
+    home = worlds("modern")
+    elsewhere = home.folder / target / ODD
+    shutil.copytree(home.folder / "pki", elsewhere)
+    give_away(home.folder / target)
+    printed = home.printed(target, "--name", "locked", "--prefix", str(elsewhere))
+    with running(target, home, printed) as visit:
+        right, foreign = visit(home.identities["right"]), visit(home.identities["foreign"])
+    assert (right.let_in, foreign.let_in) == (True, False), right.said + foreign.said

@@ -30,8 +30,10 @@ authorities:
   issuing: {issuer: root, path_length: 0}
 servers:
   api.example.com: {names: [api.example.com, localhost, 127.0.0.1]}
+  locked: {names: [localhost, 127.0.0.1], passphrase: {generate: true}}
 clients:
   alice: {names: [alice@example.com], pkcs12: {password: {generate: true}}}
+  bob: {passphrase: {generate: true}}
   mallory: {}
   methuselah: {not_before: 2020-01-01, not_after: 2021-01-01}
 """
@@ -85,6 +87,8 @@ class World:
     folder: Path
     openssl: Path
     trust: Path
+    server: str
+    """The server's entity."""
     identities: dict[str, Identity | None]
     """By case: right, leaf, none, foreign, expired, revoked, server."""
 
@@ -133,7 +137,7 @@ def _modern(folder: Path, openssl: Path) -> World:
         for case, name in {**PEOPLE, "expired": "methuselah", "server": "api.example.com"}.items()
     }
     made["leaf"] = Identity(pki / "alice.pem", pki / "alice.key", "alice")
-    home = World("modern", folder, openssl, pki / "trust.pem", made)
+    home = World("modern", folder, openssl, pki / "trust.pem", "api.example.com", made)
     return _with_strangers(home)
 
 
@@ -145,7 +149,7 @@ def _tutorial(folder: Path, openssl: Path) -> World:
     }
     made["server"] = Identity(pki / "localhost.pem", pki / "server.key", "localhost")
     made["expired"] = _expired(openssl, pki)
-    return _with_strangers(World("mutual-tls", folder, openssl, pki / "ca.pem", made))
+    return _with_strangers(World("mutual-tls", folder, openssl, pki / "ca.pem", "server", made))
 
 
 def _expired(openssl: Path, pki: Path) -> Identity:
