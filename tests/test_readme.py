@@ -67,6 +67,16 @@ def test_the_transcript_is_what_one_sees(cli: Cli) -> None:
         assert settled(done.stdout + done.stderr) == settled(expected)
 
 
+def test_configuration_and_explanation_are_what_one_sees(cli: Cli, write: Write) -> None:
+    write(cli("init").stdout)
+    for verb in ("config", "explain"):
+        [shown] = [block for block in blocks("console") if f"mtls-openssl {verb}" in block]
+        line, _, expected = shown.partition("\n")
+        code = 1 if verb == "explain" else 0
+        done = cli(*line.removeprefix("$ mtls-openssl ").split(), code=code)
+        assert done.stdout + done.stderr == expected
+
+
 def test_the_mistake_is_shown_as_it_is_shown(cli: Cli, write: Write) -> None:
     [shown] = [block for block in blocks("console") if "dayz" in block]
     write(cli("init").stdout.replace("days: 3650", "dayz: 3650"))
