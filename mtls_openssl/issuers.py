@@ -40,7 +40,9 @@ class Issuers:
         """Give the authorities above one, up to a root, or to where a circle closes."""
         line: list[str] = []
         seen = {name}
-        while (issuer := self.of("authorities", name)) in self.authorities and issuer not in seen:
+        while issuer := self.of("authorities", name):
+            if issuer in seen or ("authorities", issuer) not in self.given:
+                break
             line.append(issuer)
             seen.add(issuer)
             name = issuer

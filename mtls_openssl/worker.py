@@ -273,7 +273,11 @@ def _lasting(line: Sequence[Attempt]) -> Iterator[list[Artifact]]:
     last = {path: attempt.step.id for attempt in line for path in attempt.step.writes}
     for attempt in line:
         step = attempt.step
-        yield [each for each in step.artifacts if last.get(each.path, step.id) == step.id]
+        yield [
+            each
+            for each in step.artifacts
+            if each.kind == "mode" or last.get(each.path, step.id) == step.id
+        ]
 
 
 def needs(step: Step) -> Iterator[tuple[Need, bool]]:
