@@ -1,6 +1,7 @@
 """`guide`: the whole lesson of a recipe as one page."""
 
 import os
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,13 @@ import typer
 from mtls_openssl.cli.app import app
 from mtls_openssl.cli.options import Directory, Format, Jobs, Openssl, Recipe, Target, Verbatim
 from mtls_openssl.cli.output import boundary
+from mtls_openssl.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mtls_openssl.audit import Checked
+    from mtls_openssl.configuration import Configuration
     from mtls_openssl.handshake import Proof
     from mtls_openssl.session import Session
 
@@ -44,7 +49,8 @@ def guide(
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
         taught = lesson.teach(session.plan, glossary.load())
         verified, proof = _found(session, jobs or os.cpu_count() or 1)
-        whole = page.Guide(session.plan, taught, verified, proof)
+        configured = tuple(_configured(session))
+        whole = page.Guide(session.plan, taught, verified, proof, configured)
         text = page.html(whole) if guide_format is GuideFormat.html else page.text(whole)
         if target is None or str(target) == "-":
             output.result(text)
@@ -52,6 +58,24 @@ def guide(
         target.write_text(text, encoding="utf-8")
         told = "" if verified else f"; after an apply of {recipe}, it shows what is there, too"
         output.say(f"{target} is written{told}\n")
+
+
+def _configured(session: "Session") -> "Iterator[Configuration]":
+    """Configure what the recipe names, or else what the two tutorials do, for the first of each."""
+    from mtls_openssl import configuration
+    from mtls_openssl.setting import Folder
+
+    plan, folder = session.plan, Folder(str(session.directory))
+    own = configuration.Templates(None)
+    if any(getattr(member.entity.declared, "config", ()) for member in plan.members):
+        yield from configuration.configure(plan, None, None, folder, own)
+        return
+    for section, targets in (("server", ("nginx", "openldap")), ("client", ("curl",))):
+        able = (m for m in plan.members if m.entity.section == section and "key" in m.files)
+        if first := next(able, None):
+            for target in targets:
+                with suppress(BadInput):  # a path that this program's syntax cannot express
+                    yield from configuration.configure(plan, target, first.name, folder, own)
 
 
 def _found(session: "Session", jobs: int) -> "tuple[Checked, Proof | None]":

@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from mtls_openssl.audit import Checked
+from mtls_openssl.configuration import Configuration
 from mtls_openssl.glossary import Explanation
 from mtls_openssl.handshake import Proof
 from mtls_openssl.lesson import Lesson, Page
@@ -35,6 +36,8 @@ class Guide:
     verified: Checked
     """What was found of the files; empty where there are none."""
     proof: Proof | None = None
+    configurations: Sequence[Configuration] = ()
+    """What to paste into servers and clients."""
 
 
 def html(guide: Guide) -> str:
@@ -52,6 +55,7 @@ def html(guide: Guide) -> str:
         hierarchy=Markup(picture.hierarchy(guide.plan)),  # noqa: S704  its texts are escaped there
         pages=[_page(number, page) for number, page in enumerate(guide.lesson.pages)],
         verified=list(_verified(guide.verified)),
+        configurations=guide.configurations,
         handshake=_handshake(guide.proof),
     )
 
@@ -64,6 +68,9 @@ def text(guide: Guide) -> str:
         lines.append(f"- {markdown.code(row['path'])}: {markdown.plain(found)}")
     if not guide.verified:
         lines.append("Nothing yet: there is no folder with these files.")
+    lines += ["", "## The configuration", ""]
+    for one in guide.configurations:
+        lines += [f"### {one.entity}, for {one.target}", "", "```", one.text.rstrip(), "```", ""]
     told = _handshake(guide.proof)
     lines += ["", "## The handshake", "", markdown.plain(told["caption"]), ""]
     for row in told["rows"]:
