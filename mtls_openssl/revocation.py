@@ -5,6 +5,7 @@ The database is openssl ca(1)'s own, so that whatever a person revokes by hand c
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
@@ -40,8 +41,8 @@ def read(recipe: Recipe, directory: FilePath) -> dict[str, tuple[Revoked, ...]]:
         path = directory / database_of(entity)
         revoked: tuple[Revoked, ...] = ()
         for place in (path, path.with_name(f"{path.name}.old")):  # a kill may leave only the old
-            if _filled(place):
-                revoked = entries(place.read_text("utf-8", "replace"))
+            if text := _text(place):
+                revoked = entries(text)
                 break
         listed = directory / entity.declared.files.get("crl", f"{entity.name}.crl")
         if revoked or listed.exists():
@@ -74,6 +75,13 @@ def restore(directory: FilePath, paths: Iterable[str]) -> None:
         old = path.with_name(f"{path.name}.old")
         if _filled(old) and not _filled(path):
             old.rename(path)
+
+
+def _text(path: FilePath) -> str:
+    """Read a file, which openssl may rename away at any moment; nothing where it is not there."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return path.read_text("utf-8", "replace")
+    return ""
 
 
 def _filled(path: FilePath) -> bool:
