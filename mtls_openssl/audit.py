@@ -11,7 +11,7 @@ from mtls_openssl.artifact import Artifact, without_errata
 from mtls_openssl.checks import Verdict
 from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
-from mtls_openssl.step import Step
+from mtls_openssl.step import Step, last_writers, lasting
 from mtls_openssl.surroundings import Revoked
 from mtls_openssl.verifier import Report, Verifier
 
@@ -53,7 +53,7 @@ def _looked_at(
     plan: Plan, verifier: Verifier, issuers: Mapping[str, Member], jobs: int
 ) -> dict[str, tuple[Report, ...]]:
     """Look at what each step made: entities in batches, several batches at a time."""
-    last = {path: step.id for step in plan.steps for path in step.writes}
+    last = last_writers(plan.steps)
     wanted = [
         (
             step.id,
@@ -80,13 +80,10 @@ def _listed(artifact: Artifact, issuer: Member | None) -> Artifact:
 
 
 def _lasting(step: Step, last: dict[str, str]) -> Iterator[Artifact]:
-    """Give what a step made that no later one made anew."""
-    for artifact in step.artifacts:
+    """Give what a step made that is still there, as every openssl would have made it."""
+    for artifact in lasting(step, last):
         # A file that only a command's erratum needs has done its work once the command ran.
-        served = step.argv and artifact.kind == "text"
-        if not served and (
-            artifact.kind in ("mode", "state") or last.get(artifact.path) == step.id
-        ):
+        if not (step.argv and artifact.kind == "text"):
             yield without_errata(artifact)
 
 

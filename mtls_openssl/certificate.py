@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mtls_openssl import extensions
+from mtls_openssl import checks, extensions
 from mtls_openssl.process import Runner
 
 AT_ONCE = 200
@@ -23,6 +23,7 @@ class Certificate:
     """Of an RSA modulus or a curve, else 0."""
     digest: str
     """What its issuer's signature is made over: sha256; empty where the algorithm has its own."""
+    serial: int | None
     extensions: Mapping[str, str]
     """By their names, in the form `critical, CA:TRUE` (extensions.shown)."""
 
@@ -45,6 +46,7 @@ def read(text: str) -> Certificate:
         algorithm=names.get(algorithm, algorithm.upper()),
         bits=int(bits[1]) if bits else 0,
         digest=digest[1].lower() if digest else "",
+        serial=checks.serial_number(text),
         extensions=extensions.shown(text),
     )
 

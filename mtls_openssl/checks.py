@@ -319,12 +319,12 @@ def _request(answer: Answer) -> dict[str, str]:
 def _certificate(answer: Answer) -> dict[str, str]:
     text = answer.text
     begin, end = _date(text, "Not Before"), _date(text, "Not After ")
-    serial = _SERIAL.search(text)
+    serial = serial_number(text)
     digest = re.search(r"Signature Algorithm: \S*?(sha\d+)", text, re.IGNORECASE)
     return {
         "subject": _name(text, "subject"),
         "issuer": _name(text, "issuer"),
-        "serial": str(_number(serial[1])) if serial else "nothing",
+        "serial": "nothing" if serial is None else str(serial),
         **_validity(begin, end),
         "digest": digest[1].lower() if digest else "none",
         "ca": "yes" if re.search(r"^SSL server CA : Yes", text, re.MULTILINE) else "no",
@@ -335,8 +335,12 @@ def _certificate(answer: Answer) -> dict[str, str]:
 _SERIAL = re.compile(r"^ *Serial Number:\s+(-?\d+ \(|(?:\(Negative\))?[0-9a-f:]+$)", re.MULTILINE)
 
 
-def _number(shown: str) -> int:
-    """Read a serial number as `-text` shows it: 17 (0x11), or a:long:one in hexadecimal."""
+def serial_number(text: str) -> int | None:
+    """Read a certificate's serial number as `-text` shows it: 17 (0x11), or a:long:one in hex."""
+    match = _SERIAL.search(text)
+    if not match:
+        return None
+    shown = match[1]
     if shown.endswith("("):
         return int(shown.removesuffix("("))
     sign, digits = (-1, shown[10:]) if shown.startswith("(Negative)") else (1, shown)
@@ -352,11 +356,16 @@ def _validity(begin: datetime, end: datetime) -> dict[str, str]:
     }
 
 
+def revoked_serials(text: str) -> list[str]:
+    """Give the serial numbers that `openssl crl -text` shows, as octets in hexadecimal."""
+    return re.findall(r"^ *Serial Number: ([0-9A-F]+)$", text, re.MULTILINE)
+
+
 def _list(answer: Answer) -> dict[str, str]:
     """Read a revocation list; `openssl crl -CAfile` tells of its signature."""
     text = answer.text
     begin, end = _date(text, "Last Update"), _date(text, "Next Update")
-    serials = re.findall(r"^ *Serial Number: ([0-9A-F]+)$", text, re.MULTILINE)
+    serials = revoked_serials(text)
     good = re.search(r"^verify OK$", f"{text}\n{answer.complaint}", re.MULTILINE)
     return {
         "issuer": _name(text, "issuer"),
@@ -384,23 +393,23 @@ def _date(text: str, which: str) -> datetime:
 
 def _revocation(answer: Answer) -> str:
     """Read `openssl verify -crl_check`: error 23 is a revoked certificate."""
-    said = f"{answer.text}\n{answer.complaint}"
-    errors = re.findall(r"error (\d+) at (\d+) depth lookup: ?(.*)", said)
-    if ("23", "0") in [error[:2] for error in errors]:
+    errors = _errors(answer)
+    if any((number, depth) == ("23", "0") for number, depth, _ in errors):
         return "revoked"
-    return (
-        f"error {errors[0][0]}, {errors[0][2]}"
-        if errors
-        else "good"
-        if answer.ok
-        else complaint(answer)
-    )
+    if errors:
+        return f"error {errors[0][0]}, {errors[0][2]}"
+    return "good" if answer.ok else complaint(answer)
+
+
+def _errors(answer: Answer) -> list[tuple[str, str, str]]:
+    """Give the errors that `openssl verify` tells: number, depth, words."""
+    said = f"{answer.text}\n{answer.complaint}"
+    return re.findall(r"error (\d+) at (\d+) depth lookup: ?(.*)", said)
 
 
 def _chain(answer: Answer, artifact: Artifact) -> dict[str, str]:
     """Read `openssl verify`: error 26 speaks of the purpose, all others of the chain."""
-    said = f"{answer.text}\n{answer.complaint}"
-    errors = re.findall(r"error (\d+) at (\d+) depth lookup: ?(.*)", said)
+    errors = _errors(answer)
     if answer.ok and not errors:
         return {"chain": "good", "purpose": artifact.purpose}
     if not errors:

@@ -10,7 +10,7 @@ from typing import Protocol
 from mtls_openssl.journal import Done, Journal, Print
 from mtls_openssl.plan import Plan
 from mtls_openssl.recipe import AUTHORITIES
-from mtls_openssl.step import Step
+from mtls_openssl.step import Step, last_writers
 
 
 class Files(Protocol):
@@ -126,7 +126,7 @@ class _Judge:
         self.replace = wishes.replace | _intended(journal, "replace")
         self.remade: dict[str, str] = {}
         """Files that a step before makes anew, and by which reason."""
-        self.last_writer = {path: step.id for step in plan.steps for path in step.writes}
+        self.last_writer = last_writers(plan.steps)
         self.issuers = {
             member.files["certificate"]
             for member in plan.members

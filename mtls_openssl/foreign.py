@@ -10,7 +10,6 @@ from pathlib import Path as FilePath
 
 from mtls_openssl import checks, extensions, inspection
 from mtls_openssl.artifact import Artifact
-from mtls_openssl.checks import Answer
 from mtls_openssl.errors import BadInput, Path, Problem
 from mtls_openssl.process import Runner
 from mtls_openssl.recipe import Entity, Recipe
@@ -104,8 +103,7 @@ class _Reading:
         artifact = Artifact(kind, str((self.folder / path).absolute()), self.entity.name)
         question = checks.questions(artifact)[0]
         outcome = self.runner.run(question.argv)
-        answer = Answer(outcome.returncode == 0, outcome.stdout, outcome.transcript)
-        facts = checks.facts(artifact, {"text": answer})
+        facts = checks.facts(artifact, {"text": outcome.answer})
         if trouble := facts.get("trouble"):
             what = "certificate" if kind == "certificate" else "certificate request"
             hint = f"openssl reads a {what} in PEM from it"

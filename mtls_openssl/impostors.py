@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 
 from mtls_openssl import checks
-from mtls_openssl.checks import Answer
 from mtls_openssl.errors import CommandFailed
 from mtls_openssl.member import Member
 from mtls_openssl.peers import Peer
@@ -66,7 +65,7 @@ def sent_along(folder: FilePath, directory: FilePath, member: Member) -> str:
 def _run(runner: Runner, *words: str) -> None:
     outcome = runner.run(("openssl", *words))
     if outcome.returncode != 0:
-        said = checks.complaint(Answer(False, outcome.stdout, outcome.transcript))
+        said = checks.complaint(outcome.answer)
         raise CommandFailed(
             f"a throw-away certificate could not be made, openssl {words[0]} failed: {said}",
             output=outcome.transcript,

@@ -138,7 +138,9 @@ def settle(recipe: Recipe, workflow: Workflow, there: Surroundings) -> tuple[Mem
         members[entity.name] = Member(
             entity, options, subject, {}, issuer, workflow.strict, foreign
         )
-    databases, lists = _databases(members, there), _lists(members, there)
+    lists = _lists(members, there)
+    # openssl ca wants a database for a list, and for fixed dates.
+    databases = lists | {(m.issuer or m).name for m in members.values() if m.dates}
     for name, member in members.items():  # issuers come first
         kept = (*(DATABASE if name in databases else ()), *(LIST if name in lists else ()))
         members[name] = replace(
@@ -168,12 +170,6 @@ def _lists(members: Mapping[str, Member], there: Surroundings) -> set[str]:
         ):
             names |= {member.name, *(above.name for above in member.above())}
     return {name for name in names if not members[name].entity.existing}
-
-
-def _databases(members: Mapping[str, Member], there: Surroundings) -> set[str]:
-    """Name the authorities whose database openssl ca needs: for a list, or for fixed dates."""
-    dated = {(m.issuer or m).name for m in members.values() if m.dates}
-    return _lists(members, there) | dated
 
 
 _OPTIONAL = ("pkcs12", "der", "pkcs8", *DATABASE, *LIST)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path as FilePath
 
-from mtls_openssl.checks import Answer, complaint
+from mtls_openssl.checks import complaint
 from mtls_openssl.doctor import Machine, Openssl, Trial
 from mtls_openssl.errors import MachineFault
 from mtls_openssl.process import Outcome, Runner, find
@@ -85,7 +85,7 @@ def _tried(runner: Runner) -> tuple[tuple[Trial, ...], str]:
         if match := re.search(r"^Using configuration from (.+)$", text, re.MULTILINE):
             configuration = match[1]
         ok = outcome.returncode == 0
-        said = "" if ok else complaint(Answer(ok, outcome.stdout, outcome.transcript))
+        said = "" if ok else complaint(outcome.answer)
         trials.append(Trial(what, ok, said))
         if not ok:
             break

@@ -25,6 +25,7 @@ import pexpect
 import pexpect.fdpexpect
 
 from mtls_openssl import version
+from mtls_openssl.checks import Answer
 from mtls_openssl.errors import CommandFailed, Interrupted, MachineFault
 from mtls_openssl.secret import Secret
 from mtls_openssl.subject import Subject
@@ -110,6 +111,11 @@ class Outcome:
     transcript: str
     """What a person would have seen, secrets masked."""
     seconds: float
+
+    @property
+    def answer(self) -> Answer:
+        """Give it as the answer to a question."""
+        return Answer(self.returncode == 0, self.stdout, self.transcript)
 
 
 @dataclass

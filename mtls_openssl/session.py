@@ -11,6 +11,7 @@ from mtls_openssl.errors import BadInput
 from mtls_openssl.journal import Journal
 from mtls_openssl.lock import locked
 from mtls_openssl.plan import Plan
+from mtls_openssl.runner import fetch_secrets
 from mtls_openssl.secret import Vault
 from mtls_openssl.source import suggestion
 from mtls_openssl.surroundings import Revoked, Surroundings
@@ -54,6 +55,16 @@ class Session:
             children = process.Runner(self.binary, self.directory, descriptor)
             vault = self.vault()
             yield Worker(made, self.directory, written, children, Verifier(children, vault), vault)
+
+    def verifier(self) -> Verifier:
+        """Give who looks at all that the plan makes; every secret for it is fetched.
+
+        Raises:
+            BadInput: a secret that cannot be had.
+        """
+        vault = self.vault()
+        fetch_secrets(self.plan, vault, self.plan.steps)
+        return Verifier(process.Runner(self.binary, self.directory), vault)
 
     def at_rest(self) -> Worker:
         """Give who only looks at the directory: it need not be there, and is not held."""

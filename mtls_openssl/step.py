@@ -1,5 +1,6 @@
 """A step of a plan: one command and all that belongs to it."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mtls_openssl.artifact import Artifact
@@ -62,3 +63,16 @@ class Step:
     erratum: Erratum | None = None
     needs: tuple[str, ...] = ()
     """The steps that must be done before, by id."""
+
+
+def last_writers(steps: Iterable[Step]) -> dict[str, str]:
+    """Give the last step, by id, that writes each file."""
+    return {path: step.id for step in steps for path in step.writes}
+
+
+def lasting(step: Step, last: Mapping[str, str]) -> Iterator[Artifact]:
+    """Give what a step made that no later one made anew or went on with, by `last_writers`."""
+    for artifact in step.artifacts:
+        shared = artifact.kind in ("mode", "state")
+        if shared or last.get(artifact.path) == step.id:
+            yield artifact

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 from mtls_openssl import checks, impostors, peers
 from mtls_openssl.cases import Scene
-from mtls_openssl.checks import Answer
+from mtls_openssl.certificate import read_files
 from mtls_openssl.errors import BadInput, CheckFailed, CommandFailed, Fault
 from mtls_openssl.member import Member
 from mtls_openssl.peers import Peer, Terms, Tls
@@ -15,11 +15,6 @@ from mtls_openssl.process import Runner
 from mtls_openssl.session import Session
 from mtls_openssl.source import suggestion
 from mtls_openssl.verifier import Secrets
-
-_ON_LIST = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
-"""A revoked certificate, in `openssl crl -text`."""
-_SERIAL = re.compile(r"^ +Serial Number:(?: \d+ \(0x([0-9a-f]+)\)|\s+([0-9a-f:]+))$", re.MULTILINE)
-"""A certificate's serial number, short or long, in `openssl pkcs7 -print_certs -text`."""
 
 
 @dataclass
@@ -81,18 +76,11 @@ class Troupe:
         if not crl or not ours:
             return frozenset()
         listed = self.runner.run(("openssl", "crl", "-in", crl, "-noout", "-text")).stdout
-        numbers = {int(serial, 16) for serial in _ON_LIST.findall(listed)}
-        named = [word for member in ours for word in ("-certfile", member.files["certificate"])]
-        bundle = ("openssl", "crl2pkcs7", "-nocrl", *named)
-        printing = ("openssl", "pkcs7", "-print_certs", "-noout", "-text")
-        read = self.runner.pipe(bundle, printing, None).stdout
-        serials = [
-            int((short or long.replace(":", "")), 16) for short, long in _SERIAL.findall(read)
-        ]
-        if len(serials) != len(ours):
+        numbers = {int(serial, 16) for serial in checks.revoked_serials(listed)}
+        read = read_files(self.runner, [member.files["certificate"] for member in ours])
+        if len(read) != len(ours):
             raise CommandFailed("a client's certificate cannot be read", "see mtls-openssl verify")
-        found = zip(ours, serials, strict=True)
-        return frozenset(member.name for member, serial in found if serial in numbers)
+        return frozenset(m.name for m in ours if read[m.files["certificate"]].serial in numbers)
 
     def _fellows(self, client: Member) -> list[Member]:
         """Give all clients of a client's issuer whose files are there, itself included."""
@@ -157,7 +145,7 @@ class Troupe:
         """Read a certificate by openssl; raises CommandFailed."""
         outcome = self.runner.run(("openssl", "x509", "-in", certificate, *options))
         if outcome.returncode != 0:
-            said = checks.complaint(Answer(False, outcome.stdout, outcome.transcript))
+            said = checks.complaint(outcome.answer)
             raise CommandFailed(f"{certificate} cannot be read: {said}", "see mtls-openssl verify")
         return outcome.stdout
 

@@ -166,7 +166,7 @@ class Verifier:
         else:
             outcome = self.runner.run(question.argv, secret=secret)
         asked.append((question, outcome))
-        return Answer(outcome.returncode == 0, outcome.stdout, outcome.transcript)
+        return outcome.answer
 
     def _compared(self, look: _Look, found: dict[str, str]) -> dict[str, str]:
         """Hold a file's content, public key or certificates against those of its source."""

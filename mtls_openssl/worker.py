@@ -13,14 +13,13 @@ from pathlib import Path as FilePath
 
 from mtls_openssl import checks
 from mtls_openssl.artifact import Artifact
-from mtls_openssl.checks import Answer
 from mtls_openssl.errors import CheckFailed, CommandFailed, Failure, Fault, MachineFault
 from mtls_openssl.files import write_whole
 from mtls_openssl.journal import FOLDER, Disk, Done, Journal
 from mtls_openssl.plan import Plan
 from mtls_openssl.process import Outcome, Reply, Runner
 from mtls_openssl.secret import Need, Vault
-from mtls_openssl.step import Step
+from mtls_openssl.step import Step, last_writers, lasting
 from mtls_openssl.verifier import Report, Verifier
 
 REPLACED = f"{FOLDER}/replaced"
@@ -93,7 +92,7 @@ class Worker:
         Each sequence holds steps of one entity, in their order; once one of them turns out wrong,
         the directory is left as it was before it, and what came after it tells nothing.
         """
-        wanted = [list(_lasting(line)) for line in attempts]
+        wanted = [_lasting(line) for line in attempts]
         artifacts = [artifact for line in wanted for items in line for artifact in items]
         reports = iter(self.verifier.look_at(artifacts, just_made=True))
         for line, items in zip(attempts, wanted, strict=True):
@@ -208,7 +207,7 @@ class Worker:
             self.children.converse(step.argv, replies) if replies else self.children.run(step.argv)
         )
         if outcome.returncode != 0:
-            what = checks.complaint(Answer(False, outcome.stdout, outcome.transcript))
+            what = checks.complaint(outcome.answer)
             program = " ".join(step.argv[:2])
             opened = [a.need.purpose for a in step.answers if a.need and not a.fresh]
             shut = re.search(r"(?i)decrypt|could not (read|find).*key|unable to load", what)
@@ -268,16 +267,10 @@ class Worker:
             self.journal.fail(step.id)
 
 
-def _lasting(line: Sequence[Attempt]) -> Iterator[list[Artifact]]:
-    """Give, for each step, what it made that no later one made anew or went on with."""
-    last = {path: attempt.step.id for attempt in line for path in attempt.step.writes}
-    for attempt in line:
-        step = attempt.step
-        yield [
-            each
-            for each in step.artifacts
-            if each.kind == "mode" or last.get(each.path, step.id) == step.id
-        ]
+def _lasting(line: Sequence[Attempt]) -> list[list[Artifact]]:
+    """Give what each step of an entity made, and none after it."""
+    last = last_writers(attempt.step for attempt in line)
+    return [list(lasting(attempt.step, last)) for attempt in line]
 
 
 def needs(step: Step) -> Iterator[tuple[Need, bool]]:

@@ -80,18 +80,14 @@ def _configured(session: "Session") -> "Iterator[Configuration]":
 
 def _found(session: "Session", jobs: int) -> "tuple[Checked, Proof | None]":
     """Verify what is there, and let server and client meet where all of it is as it should be."""
-    from mtls_openssl import audit, handshake, process
-    from mtls_openssl.runner import fetch_secrets
-    from mtls_openssl.verifier import Verifier
+    from mtls_openssl import audit, handshake
 
     if not session.directory.is_dir():
         return [], None
-    vault = session.vault()
-    fetch_secrets(session.plan, vault, session.plan.steps)
-    verifier = Verifier(process.Runner(session.binary, session.directory), vault)
+    verifier = session.verifier()
     checked, _ = audit.audit(session.plan, verifier, None, jobs)
     sections = {member.entity.section for member in session.plan.members}
     good = all(verdict.ok for _, verdicts in checked for verdict in verdicts)
     if not good or not {"server", "client"} <= sections:
         return checked, None
-    return checked, handshake.prove(session, jobs=jobs, secrets=vault)
+    return checked, handshake.prove(session, jobs=jobs, secrets=verifier.secrets)

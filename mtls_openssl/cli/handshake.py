@@ -20,7 +20,6 @@ from mtls_openssl.cli.options import (
     Verbose,
 )
 from mtls_openssl.cli.output import Output, boundary
-from mtls_openssl.errors import Interrupted
 
 if TYPE_CHECKING:
     from mtls_openssl.handshake import Proof
@@ -71,16 +70,13 @@ def handshake(
 
         output.more["cases"] = []
         session = open_session(recipe, directory, openssl)
-        try:
-            proof = proving.prove(
-                session,
-                server=server,
-                client=client,
-                tls=tls.value,
-                jobs=jobs or os.cpu_count() or 1,
-            )
-        except KeyboardInterrupt:
-            raise Interrupted("interrupted", "nothing was changed; run it again") from None
+        proof = proving.prove(
+            session,
+            server=server,
+            client=client,
+            tls=tls.value,
+            jobs=jobs or os.cpu_count() or 1,
+        )
         output.more["cases"] = rendering.records(proof)
         output.ok = proof.ok
         if verbose:

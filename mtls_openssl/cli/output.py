@@ -70,8 +70,9 @@ class Output:
 GOING_ON = {
     "apply": "apply again to go on from here",
     "revoke": "revoke again to go on from here",
+    "handshake": "nothing was changed; run it again",
 }
-"""What to do after an interrupt, where a verb left something half done."""
+"""What to do after an interrupt, by verb, where there is more to say than that it was one."""
 
 
 @contextmanager

@@ -54,13 +54,11 @@ def verify(
 ) -> None:
     """Check all that is on disk against the recipe; change nothing."""
     with boundary("verify", output_format, quiet) as output:
-        from mtls_openssl import audit, process, targets
+        from mtls_openssl import audit, targets
         from mtls_openssl.certificate import read_files
         from mtls_openssl.journal import Journal
         from mtls_openssl.render import acceptance, envelope, report
-        from mtls_openssl.runner import fetch_secrets
         from mtls_openssl.session import open_session
-        from mtls_openssl.verifier import Verifier
 
         wanted = targets.named(target or ())
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
@@ -69,15 +67,12 @@ def verify(
             raise CheckFailed(
                 f"there is no directory {session.shown}", f"mtls-openssl apply {recipe} makes it"
             )
-        vault = session.vault()
-        fetch_secrets(session.plan, vault, session.plan.steps)
-        children = process.Runner(session.binary, session.directory)
-        verifier = Verifier(children, vault)
+        verifier = session.verifier()
         count = jobs or os.cpu_count() or 1
         checked, reports = audit.audit(session.plan, verifier, within, count)
         members = session.plan.members
         paths = [member.files["certificate"] for member in members] if wanted else []
-        read = read_files(children, paths)
+        read = read_files(verifier.runner, paths)
         judged = tuple(targets.verdicts(members, session.plan.workflow, read, wanted))
         checked = audit.joined(checked, judged)
         if verbose:
