@@ -166,7 +166,7 @@ def _lists(members: Mapping[str, Member], there: Surroundings) -> set[str]:
     names: set[str] = set()
     for member in members.values():
         if member.entity.path[0] == "authorities" and (
-            member.name in there.revoked or member.entity.declared.crl_url
+            member.name in there.revoked or member.options.crl_url
         ):
             names |= {member.name, *(above.name for above in member.above())}
     return {name for name in names if not members[name].entity.existing}
@@ -222,7 +222,7 @@ def placeholders(member: Member) -> Values:
         "passphrase": "yes" if member.entity.passphrase else None,
         "unencrypted": None if member.entity.passphrase else "yes",
         "issuer": member.issuer.name if member.issuer else None,
-        "crl_url": declared.crl_url,
+        "crl_url": options.crl_url,
         "crl_days": str(options.crl_days),
         "pkcs12.legacy": "yes" if pkcs12.compatibility == "legacy" else None,
         "pkcs12.password": "yes" if pkcs12.password else None,

@@ -941,3 +941,24 @@ def test_planning_opens_no_file_and_starts_no_process(
     made = plan.build(read, flow, at)
     monkeypatch.undo()
     assert made.steps
+
+
+def test_a_list_s_address_among_the_defaults_is_every_authority_s() -> None:
+    """An entity's own word wins; a default holds for all that say nothing."""
+    made = planned(
+        "workflow: modern\ndefaults: {crl_url: 'http://crl.example.com/all.crl'}\n"
+        "authorities:\n  root: \n  low: {issuer: root, crl_url: 'http://crl.example.com/low.crl'}\n"
+        "clients:\n  alice: \n"
+    )
+    texts = {file.path: file.text for step in made.steps for file in step.files}
+    assert "URI:http://crl.example.com/all.crl" in texts["low.ext"]
+    assert "URI:http://crl.example.com/low.crl" in texts["alice.ext"]
+    assert {"root.crl", "low.crl"} <= {path for step in made.steps for path in step.writes}
+
+
+def test_a_default_address_alone_makes_every_authority_keep_a_list() -> None:
+    made = planned(
+        "workflow: modern\ndefaults: {crl_url: 'http://crl.example.com/all.crl'}\n"
+        "authorities: {root: }\nclients: {alice: }\n"
+    )
+    assert "root.crl" in {path for step in made.steps for path in step.writes}
