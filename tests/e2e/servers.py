@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from tests.e2e.world import Identity, World, as_user, give_away
 
@@ -29,6 +30,17 @@ class Answer:
     let_in: bool
     said: str
     """By the client, and then by the server in its log."""
+
+    def tells(self, pattern: str) -> bool:
+        """Whether one of them said something of a kind."""
+        return bool(re.search(pattern, self.said.lower().replace("_", " ")))
+
+
+class Visit(Protocol):
+    """A way to knock at a server's door."""
+
+    def __call__(self, who: Identity | None, why: str = "") -> Answer:
+        """Knock; where that is refused, wait until `why` (a pattern) was said, or long enough."""
 
 
 @dataclass
@@ -116,16 +128,24 @@ def serving(target: str, world: World, printed: str = "") -> Iterator[Place]:
 
 
 @contextmanager
-def running(
-    target: str, world: World, printed: str = ""
-) -> Iterator[Callable[[Identity | None], Answer]]:
-    """Start a target's program in a world; give a way to visit it, and to hear what it logs."""
+def running(target: str, world: World, printed: str = "") -> Iterator[Visit]:
+    """Start a target's program in a world; give a way to visit it, and to hear what it logs.
 
-    def visit(who: Identity | None) -> Answer:
+    A server may write down why it refused after the client is gone: what is to be said, of a
+    refusal, is waited for.
+    """
+
+    def visit(who: Identity | None, why: str = "") -> Answer:
         log = place.folder / "log"
         before = len(log.read_text(errors="replace"))
         answer = SERVERS[target].visit(place, who)
-        return replace(answer, said=answer.said + log.read_text(errors="replace")[before:])
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            logged = log.read_text(errors="replace")[before:]
+            told = replace(answer, said=answer.said + logged)
+            if told.let_in or told.tells(why) or time.monotonic() > deadline:
+                return told
+            time.sleep(0.1)
 
     with serving(target, world, printed) as place:
         yield visit
