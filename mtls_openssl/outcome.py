@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mtls_openssl.crew import Event
 from mtls_openssl.errors import CheckFailed
 from mtls_openssl.journal import Journal
 from mtls_openssl.plan import Plan
 from mtls_openssl.render import envelope
-from mtls_openssl.runner import Event
 
 
 def steps(plan: Plan, events: Mapping[str, Event]) -> list[dict[str, Any]]:

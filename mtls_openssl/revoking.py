@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from mtls_openssl import revocation, runner
+from mtls_openssl.crew import Event
 from mtls_openssl.currency import Decision, Wishes
 from mtls_openssl.errors import BadInput, Failure, Refused
 from mtls_openssl.journal import Journal
 from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
 from mtls_openssl.refusals import refuse
-from mtls_openssl.runner import Event
 from mtls_openssl.step import Step
 from mtls_openssl.surroundings import Revoked
 from mtls_openssl.worker import Worker

@@ -1,68 +1,21 @@
-"""Runs what a plan's decisions say, and tells of each step as it begins and ends.
+"""Runs what a plan's decisions say, and tells of each step as it begins and ends."""
 
-Commands are run as soon as what they need is there; what they made is verified in batches. The
-first failure lets running steps end, and verifies them, and starts no other.
-"""
-
-import queue
-import threading
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import TypeAlias
 
 from mtls_openssl import currency, revocation
 from mtls_openssl.artifact import without_errata
+from mtls_openssl.crew import Crew, Event, ended
 from mtls_openssl.currency import Decision, Wishes
-from mtls_openssl.errors import BadInput, Failure, Fault, Interrupted
+from mtls_openssl.errors import BadInput, Fault
 from mtls_openssl.journal import Disk, Journal
 from mtls_openssl.plan import Plan
-from mtls_openssl.process import Outcome
 from mtls_openssl.refusals import refuse
 from mtls_openssl.schedule import Schedule, units
 from mtls_openssl.secret import Generate, Vault
 from mtls_openssl.step import Step
-from mtls_openssl.verifier import Report
-from mtls_openssl.worker import Attempt, Result, Worker, needs
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a step."""
-
-    step: Step
-    status: str
-    """current, revoked, left out, started, kept, done or failed."""
-    reason: str = ""
-    """Why it ran; of a current one, what is to be known of it."""
-    seconds: float = 0.0
-    reports: tuple[Report, ...] = ()
-    outcome: Outcome | None = None
-    error: Failure | None = None
-    let_pass: tuple[str, ...] = ()
-    """Failed checks that an erratum would have mended, under --verbatim."""
-
-
-@dataclass(frozen=True)
-class _Ran:
-    """The commands of a unit were run, to the end or to a failure."""
-
-    unit: str
-    attempts: tuple[Attempt, ...]
-
-
-@dataclass(frozen=True)
-class _Ended:
-    """Units were verified; or something went wrong that nobody knows."""
-
-    units: Sequence[str]
-    fault: BaseException | None = None
-
-
-_Message: TypeAlias = Event | _Ran | _Ended
+from mtls_openssl.worker import Worker, needs
 
 
 def look(
@@ -100,7 +53,7 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
             record = worker.journal.done.get(decision.step.id)
             let_pass = record.let_pass if record else ()
             yield Event(decision.step, decision.status, decision.reason, let_pass=let_pass)
-    yield from _Crew(worker, Schedule(units(decisions)), jobs).work()
+    yield from Crew(worker, Schedule(units(decisions)), jobs).work()
 
 
 def one(worker: Worker, step: Step, reason: str) -> Iterator[Event]:
@@ -110,7 +63,7 @@ def one(worker: Worker, step: Step, reason: str) -> Iterator[Event]:
     yield Event(step, "started", reason)
     attempt = worker.attempt(step)
     for result in worker.conclude([[attempt]]):
-        yield _event(result, decision, 0.0)
+        yield ended(result, decision, 0.0)
 
 
 def fetch_secrets(plan: Plan, vault: Vault, steps: Iterable[Step]) -> None:
@@ -168,120 +121,3 @@ def _keep_what_is_right(
         else:
             wrong.add(step.id)
             stale.update(step.writes)
-
-
-@dataclass
-class _Crew:
-    """Workers on threads, and the one who tells them what to do."""
-
-    worker: Worker
-    schedule: Schedule
-    jobs: int
-    messages: "queue.SimpleQueue[_Message]" = field(default_factory=queue.SimpleQueue)
-    stop: threading.Event = field(default_factory=threading.Event)
-    begun: dict[str, float] = field(default_factory=dict)
-    """When each step began, in seconds of the monotonic clock."""
-    attempts: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
-    """What was run and is not yet verified, by unit."""
-
-    def __post_init__(self) -> None:
-        units = self.schedule.units.values()
-        self.decisions = {decision.step.id: decision for unit in units for decision in unit}
-
-    def work(self) -> Iterator[Event]:
-        """Do all units; give what happens, as it happens."""
-        with ThreadPoolExecutor(max_workers=self.jobs) as pool:
-            try:
-                yield from self._lead(pool)
-            except BaseException:
-                self.stop.set()
-                self.worker.children.stop()
-                raise
-
-    def _lead(self, pool: ThreadPoolExecutor) -> Iterator[Event]:
-        busy = 0
-        while True:
-            self.schedule.stopped = self.stop.is_set()
-            while busy < self.jobs and (task := self._next(self.jobs - busy)):
-                pool.submit(task)
-                busy += 1
-            if not busy:
-                return
-            match self.messages.get():
-                case Event() as event:
-                    yield event
-                case _Ran(name, attempts):
-                    busy -= 1
-                    self.schedule.stopped = self.stop.is_set()
-                    whole = self.attempts.pop(name, ()) + attempts
-                    self.attempts[self.schedule.ran(name)] = whole
-                case _Ended(names, fault):
-                    busy -= 1
-                    if fault:
-                        raise fault
-                    for name in names:
-                        self.schedule.done(name)
-
-    def _next(self, idle: int) -> Callable[[], None] | None:
-        """Give what an idle worker should do now."""
-        if names := self.schedule.to_verify(idle):
-            attempts = {name: self.attempts.pop(name) for name in names}
-            return partial(self._guarded, names, partial(self._verify, attempts))
-        if name := self.schedule.to_run():
-            return partial(self._guarded, [name], partial(self._run, name))
-        return None
-
-    def _guarded(self, names: Sequence[str], task: Callable[[], _Message]) -> None:
-        """Do a task; whatever happens, say that it has ended."""
-        try:
-            message = task()
-        except BaseException as error:  # noqa: BLE001  it is raised again on the main thread
-            self.stop.set()
-            message = _Ended(names, error)
-        self.messages.put(message)
-
-    def _run(self, name: str) -> _Message:
-        """Run a unit's commands, one after another."""
-        attempts = []
-        for decision in self.schedule.units[name]:
-            if self.stop.is_set():
-                break
-            step = decision.step
-            self.messages.put(Event(step, "started", decision.reason))
-            self.begun[step.id] = time.monotonic()
-            try:
-                attempts.append(self.worker.attempt(step))
-            except Interrupted:
-                raise
-            except Failure as failure:
-                self._tell(_failed(decision, failure, self._seconds(step)))
-                break
-        return _Ran(name, tuple(attempts))
-
-    def _verify(self, attempts: dict[str, tuple[Attempt, ...]]) -> _Message:
-        """Verify what was run of several units, together."""
-        for result in self.worker.conclude(list(attempts.values())):
-            step = result.attempt.step
-            self._tell(_event(result, self.decisions[step.id], self._seconds(step)))
-        return _Ended(list(attempts))
-
-    def _tell(self, event: Event) -> None:
-        if event.error:
-            self.stop.set()
-        self.messages.put(event)
-
-    def _seconds(self, step: Step) -> float:
-        return time.monotonic() - self.begun[step.id]
-
-
-def _event(result: Result, decision: Decision, seconds: float) -> Event:
-    if result.failure:
-        return _failed(decision, result.failure, seconds)
-    step, outcome = result.attempt.step, result.attempt.outcome
-    return Event(
-        step, "done", decision.reason, seconds, result.reports, outcome, let_pass=result.let_pass
-    )
-
-
-def _failed(decision: Decision, failure: Failure, seconds: float) -> Event:
-    return Event(decision.step, "failed", decision.reason, seconds, error=failure)

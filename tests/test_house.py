@@ -17,7 +17,8 @@ ORDER = """
     template version glossary surroundings workflow member hierarchy extensions artifact step filler
     review plan checks lesson batch inspection process certificate target_rules
     targets doctor probe verifier foreign revocation journal typed
-    console learn lab lock currency orphans worker audit refusals schedule runner revoking session
+    console learn lab lock currency orphans worker audit refusals schedule crew runner revoking
+    session
     messages exchange peers cases impostors troupe handshake starters
     quoting setting configuration
     render.text render.problem render.script render.export render.envelope render.lesson

@@ -8,8 +8,8 @@ from mtls_openssl.cli.output import Output
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mtls_openssl.crew import Event
     from mtls_openssl.plan import Plan
-    from mtls_openssl.runner import Event
 
 
 def follow(

@@ -6,10 +6,10 @@ from itertools import chain, islice
 from typing import Any
 
 from mtls_openssl.checks import Verdict
+from mtls_openssl.crew import Event
 from mtls_openssl.currency import Decision
 from mtls_openssl.errors import BadInput, Failure
 from mtls_openssl.orphans import Orphan
-from mtls_openssl.runner import Event
 from mtls_openssl.step import Step
 
 VERSION = 1

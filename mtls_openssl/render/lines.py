@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from mtls_openssl.crew import Event
 from mtls_openssl.plan import Plan
 from mtls_openssl.render import report
-from mtls_openssl.runner import Event
 
 
 class Lines:

@@ -5,9 +5,9 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mtls_openssl.crew import Event
 from mtls_openssl.plan import Plan
 from mtls_openssl.render.text import visible
-from mtls_openssl.runner import Event
 
 
 class Bar:

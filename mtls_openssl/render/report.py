@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from mtls_openssl.checks import Verdict
+from mtls_openssl.crew import Event
 from mtls_openssl.member import Member
 from mtls_openssl.orphans import Orphan
 from mtls_openssl.plan import Plan
 from mtls_openssl.render.script import command
 from mtls_openssl.render.text import plural, visible
-from mtls_openssl.runner import Event
 from mtls_openssl.secret import Generate
 from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report
