@@ -10,10 +10,14 @@ from mtls_openssl.artifact import Artifact
 
 def seen(path: FilePath, artifact: Artifact) -> dict[str, str]:
     """Tell what a file looks like; `trouble` where it is not there to be looked at."""
-    if path.is_symlink() or not path.is_file():
-        link = path.is_symlink()
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        status = None
+    if status is None or not stat.S_ISREG(status.st_mode):
+        link = status and stat.S_ISLNK(status.st_mode)
         return {"trouble": "it is a symbolic link" if link else "there is no such file"}
-    mode = stat.S_IMODE(path.stat().st_mode)
+    mode = stat.S_IMODE(status.st_mode)
     found = {"mode": f"{mode:o}", "private": f"mode {mode:o}" if mode & 0o077 else "yes"}
     match artifact.kind:
         case "key":
@@ -25,7 +29,7 @@ def seen(path: FilePath, artifact: Artifact) -> dict[str, str]:
         case "der" | "crl_der":
             pass  # openssl tells
         case _ if not artifact.parts:
-            found["content"] = "not empty" if path.stat().st_size else "empty"
+            found["content"] = "not empty" if status.st_size else "empty"
     return found
 
 

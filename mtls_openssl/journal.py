@@ -8,6 +8,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -206,7 +207,7 @@ class Disk:
         full = os.path.join(self.directory, path)
         try:
             status = os.stat(full)
-            if os.path.isdir(full):
+            if stat.S_ISDIR(status.st_mode):
                 return Print("folder")
             known = self.known.get(path)
             quick = (status.st_size, status.st_mtime_ns, status.st_ino)

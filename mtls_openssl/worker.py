@@ -168,11 +168,10 @@ class Worker:
         own = {file.path for file in step.files} if step.argv else set()
         for path in (*step.writes, *step.modes, *step.state):
             self._inside(path)
-        there = [
-            path
-            for path in step.writes
-            if path not in own and path not in step.reads and (self.directory / path).exists()
-        ]
+        mine = [path for path in step.writes if path not in own and path not in step.reads]
+        there = [path for path in mine if os.path.exists(os.path.join(self.directory, path))]
+        if not there:
+            return {}
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{time.monotonic_ns() % 10**9:09}"
         return {path: f"{REPLACED}/{stamp}/{path}" for path in there}
 
