@@ -33,6 +33,7 @@ matrix: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" sh tests/matrix.sh $(MATRIX)
 
 bench: $(READY)
+	$(BIN)/python -m compileall -q mtls_openssl
 	$(BIN)/python tests/bench.py
 
 golden: $(READY)
@@ -41,6 +42,7 @@ golden: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m compileall -q mtls_openssl
 	touch $(READY)
 
 clean:

@@ -1,6 +1,7 @@
 """The entry point, kept light: what needs no recipe is answered before anything is imported."""
 
 import gc
+import os
 import sys
 
 from mtls_openssl import __version__
@@ -16,6 +17,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"mtls-openssl {__version__}\n")
         return
+    # What other programs have installed beside this one has no say in what a recipe may hold.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
     # Values here are trees, made once and read until the end: looking for cycles among the many
     # of a fleet finds none, and takes a tenth of the time.
     gc.disable()

@@ -1,7 +1,7 @@
 """The recipe's single values, each with its own parser and its JSON Schema.
 
 A parser takes what the YAML holds and gives a frozen value, or raises Fault with a remedy; pydantic
-calls it through `parsed`, and `recipe` gives each fault its line.
+calls it through `Parsed`, and `recipe` gives each fault its line.
 """
 
 import ipaddress
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_plain_validator_function
 
 from mtls_openssl.errors import Fault, parse_each, told
 from mtls_openssl.source import suggestion
@@ -41,17 +41,27 @@ class Key:
         return f"{self.algorithm} {self.size}".strip()
 
 
-def parsed(parse: Callable[[Any], Any], schema: dict[str, Any]) -> Any:
-    """Annotate a field whose value has a parser of its own, which raises Fault."""
+@dataclass(frozen=True, eq=False)
+class Parsed:
+    """Annotates a field whose value has a parser of its own, which raises Fault."""
 
-    def validate(value: object) -> Any:
+    parse: Callable[[Any], Any]
+    schema: dict[str, Any]
+    """What a JSON Schema says of the value."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
+        """Leave the value to the parser; pydantic need not know the type that it gives."""
+        return no_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, core: object, handler: object) -> dict[str, Any]:
+        return dict(self.schema)
+
+    def _validate(self, value: object) -> Any:
         try:
-            return parse(value)
+            return self.parse(value)
         except Fault as fault:
             faults = (fault, *fault.others)
             raise PydanticCustomError("fault", "fault", {"faults": faults}) from None
-
-    return PlainValidator(validate), WithJsonSchema(schema)
 
 
 def parse_key(value: object) -> Key:
@@ -91,7 +101,7 @@ def parse_serial(value: object) -> int | str:
     return number
 
 
-def targets(known: tuple[str, ...]) -> Any:
+def targets(known: tuple[str, ...]) -> Parsed:
     """Annotate a field that names programs to print configuration for."""
 
     def parse_one(value: object) -> str:
@@ -106,10 +116,10 @@ def targets(known: tuple[str, ...]) -> Any:
         return tuple(dict.fromkeys(items))
 
     items = {"type": "array", "items": {"enum": list(known)}, "minItems": 1}
-    return parsed(parse, items)
+    return Parsed(parse, items)
 
 
-def choice(what: str, values: Iterable[str]) -> Any:
+def choice(what: str, values: Iterable[str]) -> Parsed:
     """Annotate a field that is one of a few words."""
     known = tuple(values)
 
@@ -118,10 +128,10 @@ def choice(what: str, values: Iterable[str]) -> Any:
             raise Fault(f"{told(value)} is no {what}", suggestion(value, known))
         return str(value)
 
-    return parsed(parse, {"enum": list(known)})
+    return Parsed(parse, {"enum": list(known)})
 
 
-def text(what: str, pattern: str = r".+", hint: str = "") -> Any:
+def text(what: str, pattern: str = r".+", hint: str = "") -> Parsed:
     """Annotate a field that is a text of a form (a regular expression for all of it)."""
 
     def parse(value: object) -> str:
@@ -132,7 +142,7 @@ def text(what: str, pattern: str = r".+", hint: str = "") -> Any:
             raise Fault(f"{str(value)!r} is no {what}", hint or "write it on one line")
         return str(value)
 
-    return parsed(parse, {"type": "string"})
+    return Parsed(parse, {"type": "string"})
 
 
 def check_inside(value: str) -> str:

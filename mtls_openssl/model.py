@@ -17,6 +17,7 @@ from mtls_openssl.fields import (
     LONGEST_LIFE,
     OUTPUTS,
     Key,
+    Parsed,
     choice,
     parse_constraints,
     parse_date,
@@ -27,7 +28,6 @@ from mtls_openssl.fields import (
     parse_path,
     parse_serial,
     parse_whole,
-    parsed,
     targets,
     text,
 )
@@ -39,21 +39,21 @@ from mtls_openssl.subject import SUBJECT_SCHEMA, Subject, merge, parse_subject
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Pkcs12(_Model):
     """A bundle of certificate and key, for import into browsers and keychains."""
 
-    password: Annotated[Source | None, *parsed(parse_source, SOURCE_SCHEMA)] = None
-    compatibility: Annotated[str, *choice("compatibility", ("default", "legacy"))] = "default"
+    password: Annotated[Source | None, Parsed(parse_source, SOURCE_SCHEMA)] = None
+    compatibility: Annotated[str, choice("compatibility", ("default", "legacy"))] = "default"
 
 
 def _empty_for_none(value: object) -> object:
     return {} if value is None else value
 
 
-_SecretField: TypeAlias = Annotated[Source | None, *parsed(parse_source, SOURCE_SCHEMA)]
+_SecretField: TypeAlias = Annotated[Source | None, Parsed(parse_source, SOURCE_SCHEMA)]
 _DAYS = {"type": "integer", "minimum": 1, "maximum": LONGEST_LIFE}
 _SERIAL = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 
@@ -61,23 +61,23 @@ _SERIAL = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string"}]}
 class Options(_Model):
     """What an entity may say of itself; whatever is left out comes from below."""
 
-    subject: Annotated[Subject | None, *parsed(parse_subject, SUBJECT_SCHEMA)] = None
-    key: Annotated[Key | None, *parsed(parse_key, {"enum": list(KEY_KINDS)})] = None
-    days: Annotated[int | None, *parsed(parse_whole(1, LONGEST_LIFE, "days"), _DAYS)] = None
-    digest: Annotated[str | None, *choice("digest", DIGESTS)] = None
-    serial: Annotated[int | str | None, *parsed(parse_serial, _SERIAL)] = None
+    subject: Annotated[Subject | None, Parsed(parse_subject, SUBJECT_SCHEMA)] = None
+    key: Annotated[Key | None, Parsed(parse_key, {"enum": list(KEY_KINDS)})] = None
+    days: Annotated[int | None, Parsed(parse_whole(1, LONGEST_LIFE, "days"), _DAYS)] = None
+    digest: Annotated[str | None, choice("digest", DIGESTS)] = None
+    serial: Annotated[int | str | None, Parsed(parse_serial, _SERIAL)] = None
     passphrase: _SecretField = None
     pkcs12: Pkcs12 | None = None
     outputs: Annotated[
         tuple[str, ...] | None,
-        *parsed(parse_outputs, {"type": "array", "items": {"enum": list(OUTPUTS)}}),
+        Parsed(parse_outputs, {"type": "array", "items": {"enum": list(OUTPUTS)}}),
     ] = None
-    crl_days: Annotated[int | None, *parsed(parse_whole(1, LONGEST_LIFE, "days"), _DAYS)] = None
+    crl_days: Annotated[int | None, Parsed(parse_whole(1, LONGEST_LIFE, "days"), _DAYS)] = None
     crl_url: Annotated[
         str | None,
-        *text("URL", r"https?://[\x21-\x2b\x2d-\x7e]+", "write http://host/path, without commas"),
+        text("URL", r"https?://[\x21-\x2b\x2d-\x7e]+", "write http://host/path, without commas"),
     ] = None
-    issuer: Annotated[str | None, *text("authority's name")] = None
+    issuer: Annotated[str | None, text("authority's name")] = None
 
     def over(self, under: "Options") -> "Options":
         """Lay these options over others: what is given here wins; subjects merge."""
@@ -98,15 +98,15 @@ _FILES_SCHEMA = {"type": "object", "additionalProperties": {"type": "string"}}
 
 _Date: TypeAlias = Annotated[
     datetime | None,
-    *parsed(parse_date, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"}),
+    Parsed(parse_date, {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}"}),
 ]
-_Path: TypeAlias = Annotated[str, *parsed(parse_path, {"type": "string"})]
+_Path: TypeAlias = Annotated[str, Parsed(parse_path, {"type": "string"})]
 
 
 class EntityOptions(Options):
     """What only one entity may say."""
 
-    files: Annotated[dict[str, str], *parsed(parse_files, _FILES_SCHEMA)] = Field(
+    files: Annotated[dict[str, str], Parsed(parse_files, _FILES_SCHEMA)] = Field(
         default_factory=dict, description="Other names for its files: key, request, certificate, …"
     )
     not_before: _Date = Field(None, description="Valid from this date on: a fixture for tests.")
@@ -128,10 +128,10 @@ class Authority(EntityOptions):
 
     path_length: Annotated[
         int | None,
-        *parsed(parse_whole(0, 100, "authorities below"), {"type": "integer", "minimum": 0}),
+        Parsed(parse_whole(0, 100, "authorities below"), {"type": "integer", "minimum": 0}),
     ] = None
     name_constraints: Annotated[
-        tuple[str, ...] | None, *parsed(parse_constraints, CONSTRAINTS_SCHEMA)
+        tuple[str, ...] | None, Parsed(parse_constraints, CONSTRAINTS_SCHEMA)
     ] = None
 
 
@@ -140,7 +140,7 @@ class EndEntity(EntityOptions):
 
     request: _Path | None = Field(None, description="A request made elsewhere: only sign it.")
 
-    names: Annotated[tuple[str, ...] | None, *parsed(parse_names, NAMES_SCHEMA)] = None
+    names: Annotated[tuple[str, ...] | None, Parsed(parse_names, NAMES_SCHEMA)] = None
 
 
 _CONFIG = "The programs that `config` prints configuration for, where no --for says otherwise."
@@ -149,13 +149,13 @@ _CONFIG = "The programs that `config` prints configuration for, where no --for s
 class Server(EndEntity):
     """A server."""
 
-    config: Annotated[tuple[str, ...], *targets(SERVER_TARGETS)] = Field((), description=_CONFIG)
+    config: Annotated[tuple[str, ...], targets(SERVER_TARGETS)] = Field((), description=_CONFIG)
 
 
 class Client(EndEntity):
     """A client."""
 
-    config: Annotated[tuple[str, ...], *targets(CLIENT_TARGETS)] = Field((), description=_CONFIG)
+    config: Annotated[tuple[str, ...], targets(CLIENT_TARGETS)] = Field((), description=_CONFIG)
 
 
 class File(_Model):
@@ -163,14 +163,14 @@ class File(_Model):
 
     model_config = ConfigDict(title="mtls-openssl recipe")
 
-    workflow: Annotated[str, *text("workflow", hint="name a bundled one, or a file")] = Field(
+    workflow: Annotated[str, text("workflow", hint="name a bundled one, or a file")] = Field(
         description="modern, mutual-tls, encrypted-ca, or the path of a workflow file."
     )
-    directory: Annotated[str | None, *parsed(parse_inside, {"type": "string"})] = Field(
+    directory: Annotated[str | None, Parsed(parse_inside, {"type": "string"})] = Field(
         None,
         description="Where the files go, below the recipe's folder; default: the recipe's name.",
     )
-    defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Options()
+    defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Field(default_factory=Options)
     authorities: dict[str, Annotated[Authority, BeforeValidator(_empty_for_none)]]
     servers: Annotated[
         dict[str, Annotated[Server, BeforeValidator(_empty_for_none)]],

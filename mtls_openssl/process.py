@@ -21,9 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import IO, Any
 
-import pexpect
-import pexpect.fdpexpect
-
 from mtls_openssl import version
 from mtls_openssl.checks import Answer
 from mtls_openssl.errors import CommandFailed, Interrupted, MachineFault
@@ -351,6 +348,9 @@ class _Conversation:
     """Reads a command's prompts from its terminal and answers each once."""
 
     def __init__(self, master: int, replies: list[Reply], argv: Sequence[str]) -> None:
+        import pexpect.fdpexpect  # not for those who never prompt: it takes its time
+
+        self.ends: list[Any] = [pexpect.EOF, pexpect.TIMEOUT]
         self.terminal = pexpect.fdpexpect.fdspawn(
             master, timeout=None, encoding="utf-8", codec_errors="replace", use_poll=True
         )
@@ -364,7 +364,7 @@ class _Conversation:
 
     def hold(self) -> None:
         """Answer until the command ends."""
-        patterns = self.terminal.compile_pattern_list([*_PATTERNS, pexpect.EOF, pexpect.TIMEOUT])
+        patterns = self.terminal.compile_pattern_list([*_PATTERNS, *self.ends])
         silence = 0.0
         while True:
             index = self.terminal.expect_list(patterns, timeout=PATIENCE)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mtls_openssl import source, template, version
 from mtls_openssl.errors import BadInput, Fault, Path, Problem
-from mtls_openssl.fields import OUTPUTS, parsed, text
+from mtls_openssl.fields import OUTPUTS, Parsed, text
 from mtls_openssl.model import Options, validation_problems
 from mtls_openssl.recipe import AUTHORITIES, GROUPS, SECTIONS, Recipe
 from mtls_openssl.source import Document, suggestion
@@ -127,20 +127,20 @@ def _lines(value: object) -> tuple[Template, ...]:
     return tuple(template.parse(line) for line in value.removesuffix("\n").split("\n"))
 
 
-_TemplateField: TypeAlias = Annotated[Template, *parsed(_template, {"type": "string"})]
-_LinesField: TypeAlias = Annotated[tuple[Template, ...], *parsed(_lines, {"type": "string"})]
-_Line: TypeAlias = Annotated[str, *text("title")]
-_Text: TypeAlias = Annotated[str, *text("text", r"(?s).+")]
+_TemplateField: TypeAlias = Annotated[Template, Parsed(_template, {"type": "string"})]
+_LinesField: TypeAlias = Annotated[tuple[Template, ...], Parsed(_lines, {"type": "string"})]
+_Line: TypeAlias = Annotated[str, text("title")]
+_Text: TypeAlias = Annotated[str, text("text", r"(?s).+")]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class _Step(_Model):
     title: _Line
-    id: Annotated[str, *text("id", r"[a-z][a-z0-9-]*", "use small letters, digits and -")] = ""
-    number: Annotated[str, *text("number")] = ""
+    id: Annotated[str, text("id", r"[a-z][a-z0-9-]*", "use small letters, digits and -")] = ""
+    number: Annotated[str, text("number")] = ""
     explain: _Text = ""
     run: _TemplateField | None = None
     write: _LinesField = ()
@@ -153,8 +153,8 @@ class _Step(_Model):
 
 
 class _Erratum(_Model):
-    step: Annotated[str, *text("step", r"\w+\.[\w-]+", "write SECTION.ID, as in root.certificate")]
-    openssl: Annotated[version.Constraint, *parsed(version.parse_constraint, {"type": "string"})]
+    step: Annotated[str, text("step", r"\w+\.[\w-]+", "write SECTION.ID, as in root.certificate")]
+    openssl: Annotated[version.Constraint, Parsed(version.parse_constraint, {"type": "string"})]
     why: _Text
     to: _TemplateField | None = None
     write: _LinesField = ()

@@ -171,9 +171,9 @@ def test_a_message_does_not_speak_python(parse: Callable[[Any], object], value: 
 class Sample(BaseModel):
     """A model with one field of each general kind."""
 
-    digest: Annotated[str | None, *choice("digest", ("sha256", "sha384"))] = None
-    url: Annotated[str | None, *text("URL", r"https?://\S+", "write http://host")] = None
-    line: Annotated[str | None, *text("line")] = None
+    digest: Annotated[str | None, choice("digest", ("sha256", "sha384"))] = None
+    url: Annotated[str | None, text("URL", r"https?://\S+", "write http://host")] = None
+    line: Annotated[str | None, text("line")] = None
 
 
 def field_fault(**values: object) -> tuple[str, str]:
