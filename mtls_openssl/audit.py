@@ -9,8 +9,10 @@ from typing import TypeAlias
 from mtls_openssl import checks
 from mtls_openssl.artifact import Artifact, without_errata
 from mtls_openssl.checks import Verdict
+from mtls_openssl.journal import Journal
 from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
+from mtls_openssl.refusals import forgotten
 from mtls_openssl.step import Step, last_writers, lasting
 from mtls_openssl.surroundings import Revoked
 from mtls_openssl.verifier import Report, Verifier
@@ -131,6 +133,15 @@ def _revocation(
     if issuer and not ok:
         detail = f"{issuer.files['crl']} says: {found}"
     return [Verdict("revocation", report.artifact.path, ok, detail)] if issuer or who else []
+
+
+def lost(plan: Plan, journal: Journal) -> Iterator[Verdict]:
+    """Judge that an authority's database lacks someone whom a list once named."""
+    told = {member.name: fault for member, fault in forgotten(plan, journal)}
+    for member in plan.members:
+        if fault := told.get(member.name):
+            detail = f"{fault.message}; {fault.hint}"
+            yield Verdict("database", member.files["certificate"], False, detail)
 
 
 def joined(checked: Checked, more: Iterable[Verdict]) -> Checked:

@@ -54,12 +54,12 @@ class Decision:
     runs: bool
     kind: str
     """new, missing, interrupted, changed, command, input, expires, asked, failed; or, of a step
-    that does not run, current, revoked or left."""
+    that does not run, current, revoked, undecided or left."""
     reason: str = ""
 
     @property
     def status(self) -> str:
-        """What a person is told: run, current, revoked or left out."""
+        """What a person is told: run, current, revoked, undecided or left out."""
         return "run" if self.runs else {"left": "left out"}.get(self.kind, self.kind)
 
     @property

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from mtls_openssl import revocation
 from mtls_openssl.currency import Decision, Wishes
 from mtls_openssl.errors import Fault, Refused
+from mtls_openssl.journal import Journal
+from mtls_openssl.member import Member
+from mtls_openssl.plan import Plan
 from mtls_openssl.recipe import AUTHORITIES
 from mtls_openssl.worker import REPLACED, Worker
 
@@ -15,7 +18,7 @@ from mtls_openssl.worker import REPLACED, Worker
 def refuse(worker: Worker, wishes: Wishes, decisions: Sequence[Decision]) -> None:
     """Refuse what would replace a key, outdate an authority or issue a serial number twice."""
     wanted = wishes.intents(worker.plan) | worker.journal.intents
-    faults: list[Fault] = [*_forgotten(worker)]
+    faults = [fault for _, fault in forgotten(worker.plan, worker.journal)]
     for decision in decisions:
         if not decision.runs:
             continue
@@ -61,25 +64,20 @@ def _authority_fault(
         )
 
 
-def _forgotten(worker: Worker) -> Iterator[Fault]:
-    """Refuse to go on where a database lacks someone whom a list once named."""
-    authorities = {
-        member.name: member.entity
-        for member in worker.plan.members
-        if member.entity.section in AUTHORITIES
-    }
-    planned = {step.id: step.identity for step in worker.plan.steps if step.entity in authorities}
-    for identifier, record in worker.journal.done.items():
+def forgotten(plan: Plan, journal: Journal) -> Iterator[tuple[Member, Fault]]:
+    """Give each authority whose database lacks someone whom a list once named, and what to do."""
+    authorities = {m.name: m for m in plan.members if m.entity.section in AUTHORITIES}
+    planned = {step.id: step.identity for step in plan.steps if step.entity in authorities}
+    for identifier, record in journal.done.items():
         name = identifier.rpartition(".")[0]
         if name not in authorities:
             continue
         before = [word for word in record.identity if word.startswith("revoked ")]
         if lost := [word for word in before if word not in planned.get(identifier, ())]:
-            database = revocation.database_of(authorities[name])
-            yield Fault(
-                f"{database} has lost whom {next(iter(record.outputs))} names: {', '.join(lost)}",
-                f"bring back {database} from a copy: who was revoked stays so",
-            )
+            database = revocation.database_of(authorities[name].entity)
+            message = f"{database} has lost whom {next(iter(record.outputs))} names"
+            hint = f"bring back {database} from a copy: who was revoked stays so"
+            yield authorities[name], Fault(f"{message}: {', '.join(lost)}", hint)
 
 
 def _serial_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:

@@ -1,6 +1,6 @@
 """Revokes a certificate: its issuer's database says so, and the lists are signed anew."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -119,15 +119,19 @@ def _issuer(member: Member) -> Member:
     return member.issuer
 
 
-def revoke(worker: Worker, what: Revocation, jobs: int) -> Iterator[Event]:
+def foresee(worker: Worker, what: Revocation) -> tuple[Decision, ...]:
+    """Decide what will run; raises Refused where a database has lost whom a list names."""
+    due = what.due(worker.journal)
+    refuse(replace(worker, plan=what.after), what.publishing, due)
+    return due
+
+
+def revoke(worker: Worker, what: Revocation, due: Iterable[Decision], jobs: int) -> Iterator[Event]:
     """Revoke, and sign the lists anew; what an earlier run has done is not done again.
 
     Raises:
-        Refused: a database has lost whom a list names; nothing was done.
         BadInput: a secret that is wanted cannot be had; nothing was done.
     """
-    due = what.due(worker.journal)
-    refuse(replace(worker, plan=what.after), what.publishing, due)
     runner.fetch_secrets(worker.plan, worker.vault, [decision.step for decision in due])
     yield from _running(runner.apply(replace(worker, plan=what.before), what.preparing, jobs))
     if not what.already:

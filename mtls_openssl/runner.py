@@ -15,6 +15,7 @@ from mtls_openssl.refusals import refuse
 from mtls_openssl.schedule import Schedule, units
 from mtls_openssl.secret import Generate, Vault
 from mtls_openssl.step import Step
+from mtls_openssl.verifier import Report
 from mtls_openssl.worker import Worker, needs
 
 
@@ -24,6 +25,28 @@ def look(
     """Decide which steps are due, with a fresh look at the disk; `wrong` as `decide` has it."""
     disk = Disk(journal.directory, journal.prints)
     return currency.decide(plan, journal, disk, wishes, datetime.now(UTC), wrong)
+
+
+def foresee(worker: Worker, wishes: Wishes) -> tuple[Decision, ...]:
+    """Decide which steps an apply would run; what only a secret could tell is left undecided.
+
+    Raises:
+        Refused: an apply would be refused.
+    """
+    decisions = look(worker.plan, worker.journal, wishes)
+    wrong: set[str] = set()
+    spared = {}
+    for decision, reports in _found_right(worker, decisions, wrong, fetching=False):
+        kind, reason = "current", "it is there, and is right"
+        if reports is None:
+            kind = "undecided"
+            reason = f"{decision.step.writes[0]} is there: it is kept if it is right"
+        spared[decision.step.id] = replace(decision, runs=False, kind=kind, reason=reason)
+    if wrong:
+        decisions = look(worker.plan, worker.journal, wishes, wrong)
+    decisions = tuple(spared.get(decision.step.id, decision) for decision in decisions)
+    refuse(worker, wishes, decisions)
+    return decisions
 
 
 def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
@@ -36,13 +59,17 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
     """
     _recover(worker)
     kinds = ("database", "crl_number")
-    kept = [m.files[kind] for m in worker.plan.members for kind in kinds if kind in m.files]
-    revocation.restore(worker.directory, kept)
+    ledgers = [m.files[kind] for m in worker.plan.members for kind in kinds if kind in m.files]
+    revocation.restore(worker.directory, ledgers)
     decisions = look(worker.plan, worker.journal, wishes)
     wrong: set[str] = set()
-    found = list(_keep_what_is_right(worker, decisions, wrong))
-    yield from found
-    if found or wrong:
+    kept = False
+    for decision, reports in _found_right(worker, decisions, wrong):
+        assert reports is not None  # every secret was fetched
+        worker.record(decision.step, reports)
+        kept = True
+        yield Event(decision.step, "kept", "it was there, and is right", reports=reports)
+    if kept or wrong:
         decisions = look(worker.plan, worker.journal, wishes, wrong)
     refuse(worker, wishes, decisions)
     fetch_secrets(worker.plan, worker.vault, [d.step for d in decisions if d.runs])
@@ -94,12 +121,13 @@ def _recover(worker: Worker) -> None:
             full.unlink()  # -CAcreateserial draws another
 
 
-def _keep_what_is_right(
-    worker: Worker, decisions: Iterable[Decision], wrong: set[str]
-) -> Iterator[Event]:
-    """Take over files that have no record, or an old one, and pass their checks.
+def _found_right(
+    worker: Worker, decisions: Iterable[Decision], wrong: set[str], *, fetching: bool = True
+) -> Iterator[tuple[Decision, tuple[Report, ...] | None]]:
+    """Give what has no record, or an old one, and whose files are there and pass their checks.
 
-    Steps whose files do not are added to `wrong`, and those that read such files.
+    Steps whose files do not are added to `wrong`, and those that read such files. Where no secret
+    is to be fetched, what wants one has no reports.
     """
     stale: set[str] = set()
     for decision in decisions:
@@ -113,11 +141,13 @@ def _keep_what_is_right(
             wrong.add(step.id)
             stale.update(step.writes)
             continue
+        if not fetching and any(needs(step)):
+            yield decision, None
+            continue
         fetch_secrets(worker.plan, worker.vault, [step])
         reports = worker.verifier.look_at(map(without_errata, step.artifacts))
         if not any(report.failures for report in reports) and not worker.taken(step, reports):
-            worker.record(step, reports)
-            yield Event(step, "kept", "it was there, and is right", reports=reports)
+            yield decision, reports
         else:
             wrong.add(step.id)
             stale.update(step.writes)

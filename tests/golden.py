@@ -38,7 +38,7 @@ def made(case: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as empty:
         decisions = runner.look(result, Journal(Path(empty)).load(), Wishes())
     return {
-        "script.sh": script.script(result, result.steps),
+        "script.sh": script.script(result, decisions),
         "plan.json": "".join(envelope.envelope("plan", map(envelope.decision, decisions))),
         "export.sh": export.export(result, "/home/me"),
         "lesson.md": markdown.lesson(lesson.teach(result, glossary.load())),

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from mtls_openssl import plan, recipe, source, version, workflow
+from mtls_openssl.currency import Decision
 from mtls_openssl.errors import BadInput, Problem
 from mtls_openssl.plan import Plan
 from mtls_openssl.recipe import Recipe
+from mtls_openssl.render import script
 from mtls_openssl.workflow import Workflow
 from tests.conftest import ROOT
 
@@ -35,6 +37,11 @@ def planned(text: str, flow: str = "", *, printed: str = OPENSSL_3, verbatim: bo
     read = recipe_of(text)
     found = workflow_of(flow) if flow else workflow.find(read, Path())
     return plan.build(read, found, version.parse(printed), verbatim=verbatim)
+
+
+def script_of(made: Plan) -> str:
+    """Give a plan as the dry run prints it in an empty folder."""
+    return script.script(made, [Decision(step, True, "missing") for step in made.steps])
 
 
 def attempted(text: str, flow: str) -> Plan | None:

@@ -1,5 +1,6 @@
 """The dry run is what is run: piped to bash in an empty folder, it makes what apply makes."""
 
+import json
 import os
 import re
 import shlex
@@ -163,3 +164,61 @@ def test_only_what_is_due_is_printed(cli: Cli, write: Write) -> None:
         if not line.startswith(("#", "umask", "unset")) and line
     ]
     assert commands == ["cat client.pem client.key > client2.pem"]
+
+
+def printed(cli: Cli, *words: str, code: int = 0) -> str:
+    """Print what is due, without a secret in the environment."""
+    return cli("apply", "-n", "recipe.yaml", *words, code=code).stdout
+
+
+def test_a_key_of_another_kind_is_refused_as_apply_refuses_it(cli: Cli, write: Write) -> None:
+    """Piped to bash, its command would write over the key."""
+    write(SMALL)
+    cli("apply", "recipe.yaml", env=SECRETS)
+    write(SMALL.replace("{CN: Root}", "{CN: Root}, key: rsa:3072"))
+    refused = cli("apply", "-n", "recipe.yaml", code=1)
+    assert refused.stdout == ""
+    assert "ca.key is not the key that the recipe asks for: algorithm: expected RSA 3072" in (
+        refused.stderr
+    )
+    assert refused.stderr == cli("apply", "recipe.yaml", env=SECRETS, code=1).stderr
+    lines = printed(cli, "--rekey", "ca", "--replace", "ca").splitlines()
+    assert "openssl genrsa -out ca.key 3072" in lines
+
+
+def test_an_authority_that_would_be_issued_anew_is_refused(cli: Cli, write: Write) -> None:
+    write(SMALL)
+    cli("apply", "recipe.yaml", env=SECRETS)
+    write(SMALL.replace("CN: Root", "CN: Another"))
+    assert printed(cli, code=1) == ""
+    assert "-subj /C=US/O=Example/CN=Another/" in printed(cli, "--replace", "ca")
+
+
+def test_what_lost_its_record_is_looked_at_and_not_made_anew(cli: Cli, write: Write) -> None:
+    write(SMALL)
+    cli("apply", "recipe.yaml", env=SECRETS)
+    (cli.folder / "recipe/.mtls-openssl/journal").unlink()
+    before = folder(cli.folder)
+    assert printed(cli).splitlines()[1:] == [
+        "",
+        "# 3.5 client: Export certificate and key as PKCS#12",
+        "# client2.p12 is there: it is kept if it is right",
+    ]
+    assert folder(cli.folder) == before
+    (cli.folder / "recipe/client.pem").write_bytes(
+        (cli.folder / "recipe/test.example.com.pem").read_bytes()
+    )
+    commands = [line for line in printed(cli).splitlines() if line.startswith(("openssl", "cat"))]
+    assert [line.split()[1] for line in commands] == ["x509", "client.pem", "pkcs12"]
+
+
+def test_an_encrypted_key_without_a_record_is_not_written_over(cli: Cli, write: Write) -> None:
+    """Only its pass phrase could tell whether it is right, and a dry run asks for none."""
+    write(PROMPTING)
+    cli("apply", "recipe.yaml", env=SECRETS)
+    (cli.folder / "recipe/.mtls-openssl/journal").unlink()
+    script = printed(cli)
+    assert "# ca/ca.key is there: it is kept if it is right\n" in script
+    assert "genrsa" not in script
+    told = json.loads(printed(cli, "--format", "json"))["steps"]
+    assert {step["id"]: step["status"] for step in told}["ca.key"] == "undecided"

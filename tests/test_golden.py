@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mtls_openssl.render import script
 from tests import golden
 from tests.conftest import ROOT
-from tests.planning import attempted, planned
+from tests.planning import attempted, planned, script_of
 
 every_case = pytest.mark.parametrize("case", golden.CASES, ids=lambda case: case.name)
 
@@ -129,7 +128,7 @@ def test_a_title_of_several_lines_puts_no_command_into_the_script() -> None:
         assert FLOW.count(right) == 1
         flow = FLOW.replace(right, f"{right.partition(':')[0]}: {evil}")
         made = attempted("workflow: mine.yaml\nauthorities: {ca: {subject: {O: x}}}\n", flow)
-        lines = script.script(made, made.steps).split("\n") if made else []
+        lines = script_of(made).split("\n") if made else []
         assert not [line for line in lines if line.startswith("touch")]
 
 
@@ -149,4 +148,4 @@ def test_a_here_document_ends_where_nothing_of_it_ends() -> None:
 
 def _script(recipe: str, flow: str) -> list[str]:
     made = planned(recipe, flow)
-    return script.script(made, made.steps).split("\n")
+    return script_of(made).split("\n")

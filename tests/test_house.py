@@ -17,7 +17,7 @@ ORDER = """
     template version glossary surroundings workflow member hierarchy extensions artifact step filler
     review plan checks lesson batch inspection process certificate target_rules
     targets doctor probe verifier foreign revocation journal typed
-    console learn lab lock currency orphans worker audit refusals schedule crew runner revoking
+    console learn lab lock currency orphans worker refusals audit schedule crew runner revoking
     session
     messages exchange peers cases impostors troupe handshake starters
     quoting setting configuration

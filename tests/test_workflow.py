@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from mtls_openssl import plan, recipe, version, workflow
-from mtls_openssl.render import script
 from mtls_openssl.workflow import StepTemplate, Workflow
 from tests.planning import (
     DATA,
@@ -16,6 +15,7 @@ from tests.planning import (
     planned,
     recipe_of,
     refusal,
+    script_of,
     told,
     workflow_of,
 )
@@ -533,7 +533,7 @@ def test_the_sketch_of_the_modern_workflow_is_a_users_file() -> None:
     read = recipe_of(SKETCH_RECIPE)
     flow = workflow.find(read, DATA)
     made = plan.build(read, flow, version.parse(OPENSSL_3))
-    lines = script.script(made, made.steps)
+    lines = script_of(made)
     body = lines.partition("{\n")[2].removesuffix("} </dev/tty\n")
     assert body == SKETCH_SCRIPT.replace("\\\n", "")
 

@@ -50,18 +50,17 @@ def apply(
     """Run every step that is not current, verify each, and tell what was made."""
     with boundary("apply", output_format, quiet) as output:
         from mtls_openssl import runner
-        from mtls_openssl.journal import Journal
         from mtls_openssl.render import envelope, script
         from mtls_openssl.session import open_session
 
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
         wishes = gather(session, rekey, replace, only, renew_within)
         if dry_run:
-            journal = Journal(session.directory).load()
-            decisions = runner.look(session.plan, journal, wishes)
-            output.orphans(session.plan, journal)
+            worker = session.at_rest()
+            decisions = runner.foresee(worker, wishes)
+            output.orphans(session.plan, worker.journal)
             output.steps = map(envelope.decision, decisions)
-            output.result(script.script(session.plan, [d.step for d in decisions if d.runs]))
+            output.result(script.script(session.plan, decisions))
         else:
             _apply(session, wishes, jobs or os.cpu_count() or 1, output, wait=wait, verbose=verbose)
 

@@ -66,13 +66,13 @@ def revoke(
             raise BadInput((), f"--reason: {reason!r} is no reason", hint)
         with nullcontext(session.at_rest()) if dry_run else session.at_work(wait=wait) as worker:
             what = revoking.prepare(worker, session.planned, name, known[reason.casefold()])
-            due = what.due(worker.journal)
+            due = revoking.foresee(worker, what)
             work = replace(what.after, steps=tuple(decision.step for decision in due))
             if dry_run:
                 output.steps = map(envelope.decision, due)
-                output.result(script.script(work, work.steps))
+                output.result(script.script(work, due))
             else:
-                events = revoking.revoke(worker, what, jobs or os.cpu_count() or 1)
+                events = revoking.revoke(worker, what, due, jobs or os.cpu_count() or 1)
                 follow(work, events, output, verbose=verbose)
                 output.say(_told(name, what))
 

@@ -74,7 +74,8 @@ def verify(
         paths = [member.files["certificate"] for member in members] if wanted else []
         read = read_files(verifier.runner, paths)
         judged = tuple(targets.verdicts(members, session.plan.workflow, read, wanted))
-        checked = audit.joined(checked, judged)
+        journal = Journal(session.directory).load()
+        checked = audit.joined(checked, (*judged, *audit.lost(session.plan, journal)))
         if verbose:
             output.say("".join(map(report.asked, reports)))
         output.steps = [envelope.verified(step, verdicts) for step, verdicts in checked]
@@ -82,4 +83,4 @@ def verify(
         if not quiet or not output.ok:
             output.result(report.verification(checked, session.shown))
             output.result(acceptance.table(wanted, judged))
-        output.orphans(session.plan, Journal(session.directory).load())
+        output.orphans(session.plan, journal)

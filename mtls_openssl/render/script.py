@@ -8,6 +8,7 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from mtls_openssl.currency import Decision
 from mtls_openssl.plan import Plan
 from mtls_openssl.render.text import visible
 from mtls_openssl.step import Answer, Step, WrittenFile
@@ -15,15 +16,16 @@ from mtls_openssl.subject import to_text
 from mtls_openssl.template import split_redirect
 
 
-def script(plan: Plan, steps: Iterable[Step]) -> str:
-    """Give the script for those steps of a plan that are to run."""
-    due = list(steps)
+def script(plan: Plan, decisions: Iterable[Decision]) -> str:
+    """Give the script for those steps of a plan that are to run; of those undecided, a remark."""
+    told = [decision for decision in decisions if decision.runs or decision.kind == "undecided"]
+    due = [decision.step for decision in told if decision.runs]
     lines = [f"# {visible(plan.workflow.title)} ({plan.workflow.name}), for {plan.version}"]
-    if not due:
+    if not told:
         return "\n".join([*lines, "# nothing to do: every step is current"]) + "\n"
-    lines += ["umask 077", "unset OPENSSL_CONF"]
+    lines += ["umask 077", "unset OPENSSL_CONF"] if due else []
     prompts = any(step.answers for step in due)
-    body = [line for step in due for line in ("", *_step(step))]
+    body = [line for decision in told for line in ("", *_told(decision))]
     lines += ["", "{", *body[1:], "} </dev/tty"] if prompts else body
     return "\n".join(lines) + "\n"
 
@@ -35,9 +37,14 @@ def command(argv: tuple[str, ...]) -> str:
     return shlex.join(words) + redirect
 
 
-def _step(step: Step) -> Iterator[str]:
+def _told(decision: Decision) -> Iterator[str]:
+    step = decision.step
     owner = f"{step.entity}: " if step.entity else ""
     yield f"# {step.number} {owner}{visible(step.title)}".replace("#  ", "# ")
+    yield from _step(step) if decision.runs else [f"# {visible(decision.reason)}"]
+
+
+def _step(step: Step) -> Iterator[str]:
     if step.erratum and step.files:
         why = f"Erratum for OpenSSL {step.erratum.openssl}: {step.erratum.why}"
         yield from textwrap.wrap(visible(why), 98, initial_indent="# ", subsequent_indent="# ")
