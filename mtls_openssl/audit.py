@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from mtls_openssl import checks
+from mtls_openssl import checks, revocation
 from mtls_openssl.artifact import Artifact, without_errata
 from mtls_openssl.checks import Verdict
 from mtls_openssl.journal import Journal
 from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
 from mtls_openssl.refusals import forgotten
+from mtls_openssl.revocation import Standing
 from mtls_openssl.step import Step, last_writers, lasting
-from mtls_openssl.surroundings import Revoked
 from mtls_openssl.verifier import Report, Verifier
 
 BATCH = 500
@@ -32,7 +32,13 @@ def audit(
     """Look at every file of the plan; give the steps that make one, their verdicts, all reports."""
     issuers = {m.name: m.issuer for m in plan.members if m.issuer and m.issuer.revoked is not None}
     seen = _looked_at(plan, verifier, issuers, jobs)
-    revoked = _revoked(plan, seen)
+    serials = {
+        report.artifact.entity: report.facts["serial"]
+        for reports in seen.values()
+        for report in reports
+        if report.artifact.kind == "certificate" and "serial" in report.facts
+    }
+    revoked = revocation.standings(plan.members, serials)
     checked: Checked = []
     certificates: list[tuple[str, dict[str, str]]] = []
     for step in plan.steps:
@@ -42,8 +48,9 @@ def audit(
             if report.artifact.kind == "certificate" and "serial" in report.facts:
                 certificates.append((report.artifact.path, report.facts))
                 verdicts += _expiry(report, expires_within)
-                verdicts += _revocation(report, issuers.get(step.entity), revoked)
-        if isinstance(revoked.get(step.entity), Revoked):
+                verdicts += _revocation(report, issuers.get(step.entity), revoked.get(step.entity))
+        standing = revoked.get(step.entity)
+        if standing and standing.entry:
             verdicts = [v for v in verdicts if v.ok or v.name in _EVEN_IF_REVOKED]
         if verdicts:
             checked.append((step, tuple(verdicts)))
@@ -98,41 +105,22 @@ def _expiry(report: Report, within: timedelta | None) -> list[Verdict]:
     return [Verdict("expiry", report.artifact.path, left > within, detail)]
 
 
-def _revoked(plan: Plan, seen: Mapping[str, tuple[Report, ...]]) -> dict[str, Revoked | str]:
-    """Find who was revoked, and who stands below an authority that was: its name."""
-    serials = {
-        report.artifact.entity: report.facts.get("serial")
-        for reports in seen.values()
-        for report in reports
-        if report.artifact.kind == "certificate"
-    }
-    found: dict[str, Revoked | str] = {}
-    for member in plan.members:  # issuers come first
-        above = member.issuer.revoked or () if member.issuer else ()
-        entries = {str(entry.serial): entry for entry in above}
-        if entry := entries.get(serials.get(member.name) or ""):
-            found[member.name] = entry
-        elif member.issuer and member.issuer.name in found:
-            found[member.name] = member.issuer.name
-    return found
-
-
-def _revocation(
-    report: Report, issuer: Member | None, revoked: Mapping[str, Revoked | str]
-) -> list[Verdict]:
+def _revocation(report: Report, issuer: Member | None, standing: Standing | None) -> list[Verdict]:
     """Judge what the list says of a certificate: it is to name those that were revoked, only."""
-    who = revoked.get(report.artifact.entity)
+    if issuer is None and standing is None:
+        return []
+    entry, below = (standing.entry, standing.below) if standing else (None, "")
     found = report.facts.get("revocation", "nothing")
     if issuer is None:
-        ok = isinstance(who, str)
-    elif isinstance(who, Revoked):
+        ok = True  # no list is kept where it was issued; one above says it
+    elif entry:
         ok = found != "good"  # the chain of one that is out of use may end nowhere
     else:
         ok = found == "good"
-    detail = f"its issuer {who} was revoked" if isinstance(who, str) else str(who or "good")
+    detail = str(entry or (f"its issuer {below} was revoked" if below else "good"))
     if issuer and not ok:
         detail = f"{issuer.files['crl']} says: {found}"
-    return [Verdict("revocation", report.artifact.path, ok, detail)] if issuer or who else []
+    return [Verdict("revocation", report.artifact.path, ok, detail)]
 
 
 def lost(plan: Plan, journal: Journal) -> Iterator[Verdict]:

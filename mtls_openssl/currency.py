@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from mtls_openssl import revocation
 from mtls_openssl.journal import Done, Journal, Print
 from mtls_openssl.plan import Plan
 from mtls_openssl.recipe import AUTHORITIES
@@ -141,17 +142,14 @@ class _Judge:
             for step in plan.steps
             if (record := self.journal.done.get(step.id)) and "serial" in record.facts
         }
-        told: dict[str, str] = {}
-        for member in plan.members:
-            if member.issuer is None:
-                continue
-            entries = {str(entry.serial): entry for entry in member.issuer.revoked or ()}
-            entry = entries.get(serials.get(member.name, ""))
-            if member.issuer.name in told:
-                told[member.name] = f"its issuer {member.issuer.name} was revoked"
-            elif entry and member.name not in self.rekey | self.replace:
-                told[member.name] = f"{entry}; --rekey {member.name} makes its successor"
-        return told
+        for name in self.rekey | self.replace:
+            serials.pop(name, None)  # it is to have another
+        return {
+            name: f"its issuer {standing.below} was revoked"
+            if standing.below
+            else f"{standing.entry}; --rekey {name} makes its successor"
+            for name, standing in revocation.standings(plan.members, serials).items()
+        }
 
     def decide(self, step: Step) -> Decision:
         if told := self.revoked.get(step.entity):

@@ -4,8 +4,9 @@ The database is openssl ca(1)'s own, so that whatever a person revokes by hand c
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
@@ -47,6 +48,32 @@ def read(recipe: Recipe, directory: FilePath) -> dict[str, tuple[Revoked, ...]]:
         listed = directory / entity.declared.files.get("crl", f"{entity.name}.crl")
         if revoked or listed.exists():
             found[entity.name] = revoked
+    return found
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Why an entity's certificate serves nobody any more."""
+
+    entry: Revoked | None
+    """That of its own certificate, where that was revoked."""
+    below: str
+    """The issuer that was revoked, or that stands below one that was; or nothing."""
+
+
+def standings(members: Iterable[Member], serials: Mapping[str, str]) -> dict[str, Standing]:
+    """Find who was revoked, or stands below who was; serial numbers are by entity.
+
+    Issuers come before whom they issued to.
+    """
+    found: dict[str, Standing] = {}
+    for member in members:
+        if issuer := member.issuer:
+            entries = {str(entry.serial): entry for entry in issuer.revoked or ()}
+            entry = entries.get(serials.get(member.name, ""))
+            below = issuer.name if issuer.name in found else ""
+            if entry or below:
+                found[member.name] = Standing(entry, below)
     return found
 
 
