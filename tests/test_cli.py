@@ -94,7 +94,7 @@ def test_verify_tells_what_expires_soon(cli: Cli, write: Write) -> None:
     )
 
 
-@pytest.mark.parametrize("verb", ["apply", "plan", "verify"])
+@pytest.mark.parametrize("verb", ["apply", "plan", "verify", "export"])
 def test_json_is_one_object_also_for_a_wrong_recipe(cli: Cli, write: Write, verb: str) -> None:
     write("workflow: mutual-tls\nauthorities: {ca: {dayz: 3}}\n")
     done = cli(verb, "recipe.yaml", "--format", "json", code=2)
@@ -126,6 +126,18 @@ def test_json_is_one_object_also_for_a_wrong_recipe(cli: Cli, write: Write, verb
         "   |                    ^^^^\n"
         "   = help: did you mean 'days'?\n"
     )
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["apply", "plan", "verify", "explain", "handshake", "config", "guide", "export", "revoke"],
+)
+def test_the_common_options_are_common(cli: Cli, write: Write, verb: str) -> None:
+    """Whoever has them in an alias or a script gives them to every verb that takes a recipe."""
+    write("workflow: mutual-tls\nauthorities: {ca: {dayz: 3}}\n")
+    name = ["ca"] if verb == "revoke" else []
+    options = ["-C", "here", "-j", "1", "-q", "-v", "--verbatim", "--openssl", "openssl"]
+    assert "unknown key 'dayz'" in cli(verb, "recipe.yaml", *name, *options, code=2).stderr
 
 
 def test_no_recipe_is_told_in_one_sentence(cli: Cli) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mtls_openssl.render.export import export
-from tests.conftest import ROOT, Cli
+from tests.conftest import ROOT, SMALL, Cli
 from tests.planning import planned
 
 Write = Callable[..., Path]
@@ -240,6 +240,17 @@ def test_a_script_is_written_to_a_new_file_only(cli: Cli, write: Write) -> None:
     assert (
         "make.sh is there already" in cli("export", "recipe.yaml", "-o", "make.sh", code=2).stderr
     )
+
+
+def test_the_script_as_json(cli: Cli, write: Write) -> None:
+    write(SMALL)
+    told = json.loads(cli("export", "recipe.yaml", "--format", "json").stdout)
+    assert told["script"] == cli("export", "recipe.yaml").stdout
+    planned = json.loads(cli("plan", "recipe.yaml", "--format", "json").stdout)
+    for each in ("id", "argv", "outputs"):
+        assert [step[each] for step in told["steps"]] == [step[each] for step in planned["steps"]]
+    assert cli("export", "recipe.yaml", "-q", "-o", "it.sh").stderr == ""
+    assert (cli.folder / "it.sh").read_text() == told["script"]
 
 
 def test_every_line_is_a_comment_or_short_enough_to_be_read() -> None:

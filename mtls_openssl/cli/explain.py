@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mtls_openssl.cli.app import app
-from mtls_openssl.cli.options import Directory, Format, Openssl, Verbatim
+from mtls_openssl.cli.options import Directory, Format, Jobs, Openssl, Quiet, Verbatim, Verbose
 from mtls_openssl.cli.output import Output, boundary
 from mtls_openssl.errors import BadInput
 
@@ -38,15 +38,19 @@ def explain(
         ),
     ],
     directory: Directory = None,
+    jobs: Jobs = None,
     verbatim: Verbatim = False,
     lesson_format: Annotated[
         LessonFormat, typer.Option("--format", help="How the lesson is printed.")
     ] = LessonFormat.text,
     openssl: Openssl = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Explain each command of a recipe, or any openssl command, option by option."""
+    del jobs, verbose  # common options: a lesson runs nothing
     as_json = lesson_format is LessonFormat.json
-    with boundary("explain", Format.json if as_json else Format.text) as output:
+    with boundary("explain", Format.json if as_json else Format.text, quiet) as output:
         from mtls_openssl import glossary
 
         quoted = len(words) == 1 and words[0].startswith("openssl ")

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtls_openssl.cli.app import app
-from mtls_openssl.cli.options import Directory, Format, Jobs, Openssl, Recipe, Target, Verbatim
+from mtls_openssl.cli.options import (
+    Directory,
+    Format,
+    Jobs,
+    Openssl,
+    Quiet,
+    Recipe,
+    Target,
+    Verbatim,
+    Verbose,
+)
 from mtls_openssl.cli.output import boundary
 from mtls_openssl.errors import BadInput
 
@@ -39,9 +49,12 @@ def guide(
         GuideFormat, typer.Option("--format", help="What kind of page.")
     ] = GuideFormat.html,
     openssl: Openssl = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Write the whole lesson as one page, with what is there verified and shown live."""
-    with boundary("guide", Format.text) as output:
+    del verbose  # a common option: the page shows every command anyway
+    with boundary("guide", Format.text, quiet) as output:
         from mtls_openssl import glossary, lesson
         from mtls_openssl.render import guide as page
         from mtls_openssl.session import open_session

@@ -17,6 +17,7 @@ from mtls_openssl.cli.options import (
     OutputFormat,
     Quiet,
     Recipe,
+    Verbatim,
     Verbose,
 )
 from mtls_openssl.cli.output import Output, boundary
@@ -57,6 +58,7 @@ def handshake(
         ),
     ] = None,
     jobs: Jobs = None,
+    verbatim: Verbatim = False,
     output_format: OutputFormat = Format.text,
     openssl: Openssl = None,
     quiet: Quiet = False,
@@ -69,7 +71,7 @@ def handshake(
         from mtls_openssl.session import open_session
 
         output.more["cases"] = []
-        session = open_session(recipe, directory, openssl)
+        session = open_session(recipe, directory, openssl, verbatim=verbatim)
         proof = proving.prove(
             session,
             server=server,

@@ -15,6 +15,7 @@ from mtls_openssl.cli.options import (
     OutputFormat,
     Quiet,
     Recipe,
+    Verbatim,
     Verbose,
     Wait,
 )
@@ -43,6 +44,7 @@ def revoke(
     directory: Directory = None,
     jobs: Jobs = None,
     wait: Wait = False,
+    verbatim: Verbatim = False,
     output_format: OutputFormat = Format.text,
     openssl: Openssl = None,
     quiet: Quiet = False,
@@ -58,7 +60,7 @@ def revoke(
         from mtls_openssl.session import open_session
         from mtls_openssl.source import suggestion
 
-        session = open_session(recipe, directory, openssl)
+        session = open_session(recipe, directory, openssl, verbatim=verbatim)
         session.check_names("revoke", frozenset({name}))
         known = {value.casefold(): value for value in revocation.REASONS}
         if reason.casefold() not in known:
