@@ -7,7 +7,7 @@ file, a process or the clock.
 from dataclasses import dataclass, replace
 
 from mtls_openssl import hierarchy, review
-from mtls_openssl.errors import BadInput
+from mtls_openssl.errors import BadInput, Problem
 from mtls_openssl.filler import Filler
 from mtls_openssl.member import Member, settle
 from mtls_openssl.recipe import Recipe
@@ -30,6 +30,8 @@ class Plan:
     members: tuple[Member, ...]
     steps: tuple[Step, ...]
     verbatim: bool = False
+    warnings: tuple[Problem, ...] = ()
+    """What works, and is of little use."""
 
     def step(self, identifier: str) -> Step:
         """Give the step of that id; raises KeyError."""
@@ -68,7 +70,9 @@ def build(
         problems += (problem for problem in missing if problem.path[:2] not in told)
     if problems:
         raise BadInput(recipe.document.settled(problems))
-    return Plan(recipe, workflow, version, members, _with_needs(_with_folders(steps)), verbatim)
+    ordered = _with_needs(_with_folders(steps))
+    warnings = recipe.document.settled(review.warnings(recipe, workflow, members))
+    return Plan(recipe, workflow, version, members, ordered, verbatim, warnings)
 
 
 def _with_folders(steps: list[Step]) -> list[Step]:

@@ -6,6 +6,7 @@ from mtls_openssl.errors import Fault, Problem
 from mtls_openssl.fields import YEARS, YEARS_HINT, check_inside
 from mtls_openssl.filler import Filler
 from mtls_openssl.member import Member
+from mtls_openssl.names import parse_name
 from mtls_openssl.recipe import Entity, Recipe
 from mtls_openssl.secret import Generate
 from mtls_openssl.source import suggestion
@@ -223,9 +224,30 @@ def _article(section: str) -> str:
 
 def _known(workflow: Workflow, section: str) -> set[str]:
     """Give every placeholder and test that a section's steps and files know."""
-    known = {name for step in workflow.steps[section] for name in step.names()}
+    known = {name for step in workflow.steps.get(section, ()) for name in step.names()}
     known |= {name for part in workflow.layout.get(section, {}).values() for name in part.names()}
     return known | ({"subject"} if any(name.startswith("subject") for name in known) else set())
+
+
+def warnings(recipe: Recipe, workflow: Workflow, members: tuple[Member, ...]) -> Iterator[Problem]:
+    """Find what works, and is of little use: servers that a workflow would name, and are not."""
+    if not _known(workflow, "server") & OPTION_SLOTS["names"]:
+        return
+    for member in members:
+        entity = member.entity
+        if entity.section == "server" and getattr(entity.declared, "names", None) is None:
+            message = f"{member.name} has no names: hardly a client will take it for the server"
+            named = (dict(member.subject).get("CN", ""), member.name, "HOST")
+            host = next(filter(_is_name, named))
+            hint = f"clients look at subjectAltName alone (RFC 9525): names: [{host}]"
+            yield recipe.document.problem(entity.path, message, hint, key=True)
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return bool(parse_name(text))
+    except Fault:
+        return False
 
 
 def _unused(

@@ -140,6 +140,40 @@ def test_the_common_options_are_common(cli: Cli, write: Write, verb: str) -> Non
     assert "unknown key 'dayz'" in cli(verb, "recipe.yaml", *name, *options, code=2).stderr
 
 
+NAMELESS = """\
+workflow: modern
+authorities: {ca: }
+servers:
+  db.example.com:
+  web: {subject: {CN: Our Website}}
+  named: {names: [named.example.com]}
+"""
+WARNING = """\
+recipe.yaml:4:3: warning: db.example.com has no names: hardly a client will take it for the server
+ 4 |   db.example.com:
+   |   ^^^^^^^^^^^^^^
+   = help: clients look at subjectAltName alone (RFC 9525): names: [db.example.com]
+recipe.yaml:5:3: warning: web has no names: hardly a client will take it for the server
+ 5 |   web: {subject: {CN: Our Website}}
+   |   ^^^
+   = help: clients look at subjectAltName alone (RFC 9525): names: [web]
+"""
+
+
+@pytest.mark.parametrize("words", [["plan"], ["apply", "-n"], ["apply"]])
+def test_a_server_without_names_is_warned_of(cli: Cli, write: Write, words: list[str]) -> None:
+    write(NAMELESS)
+    assert cli(*words, "recipe.yaml").stderr.endswith(WARNING)
+    done = cli(*words, "recipe.yaml", "-q", "--format", "json")
+    assert done.stderr == ""
+    assert [each["line"] for each in json.loads(done.stdout)["warnings"]] == [4, 5]
+
+
+def test_the_tutorial_s_servers_have_no_names_and_nothing_is_said(cli: Cli, write: Write) -> None:
+    write(SMALL)
+    assert cli("plan", "recipe.yaml").stderr == ""
+
+
 def test_no_recipe_is_told_in_one_sentence(cli: Cli) -> None:
     done = cli("apply", "none.yaml", code=2)
     assert done.stderr == "error: there is no file none.yaml\n  help: check the path\n"

@@ -17,7 +17,7 @@ Write = Callable[..., Path]
 RECIPE = """\
 workflow: modern
 authorities: {ca: , low: {issuer: ca}, apart: }
-servers: {web: {issuer: low}}
+servers: {web: {issuer: low, names: [web]}}
 clients: {alice: {issuer: low}, bob: {issuer: ca}}
 """
 FILES = ["alice.key", "alice.csr", "alice.ext", "alice.pem", "alice.chain.pem"]

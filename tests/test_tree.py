@@ -18,10 +18,12 @@ authorities:
   root: {subject: {CN: Root}}
   low: {issuer: root}
 servers:
-  a-long-name-of-a-server.example.com: {subject: {O: 証明書を発行する会社, OU: Möbel & Söhne of the far north}}
+  a-long-name-of-a-server.example.com:
+    subject: {O: 証明書を発行する会社, OU: Möbel & Söhne of the far north}
+    names: [example.com]
 clients:
   alice: {issuer: low}
-"""  # noqa: E501
+"""
 
 
 def lines(printed: str) -> list[str]:

@@ -59,6 +59,7 @@ def apply(
             worker = session.at_rest()
             decisions = runner.foresee(worker, wishes)
             output.orphans(session.plan, worker.journal)
+            output.warnings(session.plan)
             output.steps = map(envelope.decision, decisions)
             output.result(script.script(session.plan, decisions))
         else:
@@ -83,3 +84,4 @@ def _apply(
         seconds = time.monotonic() - start
         output.say(report.made(plan, list(events.values()), expiries, session.shown, seconds))
         output.orphans(plan, worker.journal)
+        output.warnings(plan)

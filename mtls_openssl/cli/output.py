@@ -61,6 +61,13 @@ class Output:
         self.more |= envelope.orphaned(found)
         self.say(report.orphaned(found))
 
+    def warnings(self, plan: "Plan") -> None:
+        """Tell of what in the recipe works, and is of little use."""
+        from mtls_openssl.render import envelope, problem
+
+        self.more |= envelope.warned(plan.warnings)
+        self.say(problem.warnings(plan.warnings))
+
     def say(self, text: str) -> None:
         """Tell the person something."""
         if not self.quiet:

@@ -59,6 +59,7 @@ def plan(
         if output_format is Format.text:
             _draw(tree.lines(session.plan, decisions), output)
         output.orphans(session.plan, journal)
+        output.warnings(session.plan)
 
 
 def _draw(lines: "Iterable[Line]", output: Output) -> None:

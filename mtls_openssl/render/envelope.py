@@ -8,7 +8,7 @@ from typing import Any
 from mtls_openssl.checks import Verdict
 from mtls_openssl.crew import Event
 from mtls_openssl.currency import Decision
-from mtls_openssl.errors import BadInput, Failure
+from mtls_openssl.errors import BadInput, Failure, Problem
 from mtls_openssl.orphans import Orphan
 from mtls_openssl.step import Step
 
@@ -59,6 +59,11 @@ def orphaned(orphans: Iterable[Orphan]) -> dict[str, Any]:
     return {"orphans": [{"entity": o.name, "files": list(o.files)} for o in orphans]}
 
 
+def warned(problems: Iterable[Problem]) -> dict[str, Any]:
+    """Give what a verb that plans adds: what works, and is of little use."""
+    return {"warnings": [_problem(problem) for problem in problems]}
+
+
 def decision(item: Decision) -> dict[str, Any]:
     """Give a step that has not run: its status is run, current, revoked or left out."""
     return _step(item.step, item.status, item.reason, 0.0, ())
@@ -94,17 +99,18 @@ def failure(error: Failure) -> dict[str, Any]:
         "message": error.message,
         "hint": error.hint,
         "exit_code": error.exit_code,
-        "problems": [
-            {
-                "file": problem.file,
-                "line": problem.line,
-                "column": problem.column,
-                "path": list(problem.path),
-                "message": problem.message,
-                "hint": problem.hint,
-            }
-            for problem in problems
-        ],
+        "problems": [_problem(problem) for problem in problems],
+    }
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "path": list(problem.path),
+        "message": problem.message,
+        "hint": problem.hint,
     }
 
 

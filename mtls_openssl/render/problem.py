@@ -1,5 +1,7 @@
 """An error as a person reads it: file, line and column, the line with a caret, and the remedy."""
 
+from collections.abc import Iterable
+
 from mtls_openssl.errors import BadInput, CommandFailed, Failure, Problem
 from mtls_openssl.render.text import visible
 
@@ -21,7 +23,12 @@ def failure(error: Failure) -> str:
     return "\n".join(lines) + "\n"
 
 
-def problem(item: Problem) -> str:
+def warnings(items: Iterable[Problem]) -> str:
+    """Give what a person should know of a recipe that is no error."""
+    return "".join(problem(item, "warning") for item in items)
+
+
+def problem(item: Problem, kind: str = "error") -> str:
     """Give one problem's message, with its line and a caret under what is meant."""
     number = str(item.line)
     start = max(0, item.column - 1 - WIDEST // 2) if len(item.excerpt) > WIDEST else 0
@@ -31,7 +38,7 @@ def problem(item: Problem) -> str:
     carets = "^" * max(1, min(item.width, WIDEST - len(before)))
     margin = " " * len(number)
     lines = [
-        f"{visible(item.file)}:{item.line}:{item.column}: error: {visible(item.message)}",
+        f"{visible(item.file)}:{item.line}:{item.column}: {kind}: {visible(item.message)}",
         f" {number} | {shown}".rstrip(),
         f" {margin} | {' ' * len(before)}{carets}",
     ]
