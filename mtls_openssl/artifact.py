@@ -6,7 +6,8 @@ name: subject, issuer, serial, validity, purpose, chain.
 
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import TypeAlias
 
 from mtls_openssl import extensions
 from mtls_openssl.fields import DIGESTS
@@ -76,12 +77,16 @@ class Artifact:
     """The revocation list that tells whether a certificate was revoked."""
 
 
+Plain: TypeAlias = "partial[Artifact]"
+"""A file of a kind, of which nothing is said yet."""
+
+
 def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: bool) -> Artifact:
     """Say what a file of a kind must be, made for a member by a command.
 
     `requested` tells whether a request stands between the key and the certificate.
     """
-    plain = Artifact(kind, path, member.name)
+    plain = partial(Artifact, kind, path, member.name)
     whole = {"certificate", "key"} <= member.files.keys()
     match kind:
         case "key":
@@ -92,7 +97,7 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
             return _certificate(plain, member, argv, requested)
         case "combined" if whole:
             private = (PRIVATE, Expectation("parts", "exactly what it joins"))
-            return replace(plain, expectations=private, parts=_parts(member))
+            return plain(expectations=private, parts=_parts(member))
         case "pkcs12" if whole:
             return _pkcs12(plain, member, argv)
         case "crl":
@@ -100,43 +105,40 @@ def of(kind: str, path: str, member: Member, argv: tuple[str, ...], requested: b
         case "crl_der" | "der":
             source = member.files["crl" if kind == "crl_der" else "certificate"]
             expected = Expectation("content", f"that of {source}")
-            return replace(plain, expectations=(expected,), parts=(source,))
+            return plain(expectations=(expected,), parts=(source,))
         case "pkcs8" if whole:
             return _pkcs8(plain, member)
-    return replace(plain, expectations=(NOT_EMPTY,))
+    return plain(expectations=(NOT_EMPTY,))
 
 
 def _parts(member: Member) -> tuple[str, ...]:
     return member.files["certificate"], member.files["key"]
 
 
-def _key(plain: Artifact, member: Member) -> Artifact:
+def _key(plain: Plain, member: Member) -> Artifact:
     encrypted = "yes" if member.passphrase else "no"
     expectations = (
         PRIVATE,
         Expectation("encrypted", encrypted),
         Expectation("algorithm", str(member.options.key)),
     )
-    return replace(plain, expectations=expectations, need=member.passphrase)
+    return plain(expectations=expectations, need=member.passphrase)
 
 
-def _request(plain: Artifact, member: Member) -> Artifact:
+def _request(plain: Plain, member: Member) -> Artifact:
     expectations = (
         GOOD_SIGNATURE,
         Expectation("subject", to_text(member.subject)),
         Expectation("public-key", f"that of {member.files['key']}"),
     )
-    return replace(
-        plain,
+    return plain(
         expectations=expectations,
         same_key_as=member.files["key"],
         key_need=member.passphrase,
     )
 
 
-def _certificate(
-    plain: Artifact, member: Member, argv: tuple[str, ...], requested: bool
-) -> Artifact:
+def _certificate(plain: Plain, member: Member, argv: tuple[str, ...], requested: bool) -> Artifact:
     above = member.above()
     issuer = member.issuer or member
     authority = member.entity.section in AUTHORITIES
@@ -158,12 +160,11 @@ def _certificate(
     purpose = PURPOSES.get(member.entity.section, "")
     if purpose:
         expectations.append(Expectation("purpose", purpose))
-    return replace(
-        plain,
+    return plain(
         expectations=tuple(expectations),
         same_key_as=twin,
         key_need=None if requested else member.passphrase,
-        trust=above[-1].files["certificate"] if above else plain.path,
+        trust=above[-1].files["certificate"] if above else member.files["certificate"],
         untrusted=tuple(ca.files["certificate"] for ca in above[:-1]),
         purpose=purpose,
         strict=member.strict,
@@ -179,7 +180,7 @@ def _validity(member: Member) -> Expectation:
     return Expectation("validity", f"{member.options.days} days")
 
 
-def _list(plain: Artifact, member: Member) -> Artifact:
+def _list(plain: Plain, member: Member) -> Artifact:
     entries = sorted(member.revoked or (), key=lambda entry: entry.serial)
     serials = [entry.octets for entry in entries]
     expectations = (
@@ -188,14 +189,13 @@ def _list(plain: Artifact, member: Member) -> Artifact:
         Expectation("validity", f"{member.options.crl_days} days"),
         Expectation("revoked", ", ".join(serials) or "nobody"),
     )
-    return replace(plain, expectations=expectations, trust=member.files["certificate"])
+    return plain(expectations=expectations, trust=member.files["certificate"])
 
 
-def _pkcs8(plain: Artifact, member: Member) -> Artifact:
+def _pkcs8(plain: Plain, member: Member) -> Artifact:
     key = member.files["key"]
     expectations = (PRIVATE, Expectation("public-key", f"that of {key}"))
-    return replace(
-        plain,
+    return plain(
         expectations=expectations,
         need=member.passphrase,
         same_key_as=key,
@@ -203,7 +203,7 @@ def _pkcs8(plain: Artifact, member: Member) -> Artifact:
     )
 
 
-def _pkcs12(plain: Artifact, member: Member, argv: tuple[str, ...]) -> Artifact:
+def _pkcs12(plain: Plain, member: Member, argv: tuple[str, ...]) -> Artifact:
     chain = _option(argv, "-certfile")
     more = (Expectation("chain", f"that of {chain}"),) if chain else ()
     expectations = (
@@ -212,8 +212,7 @@ def _pkcs12(plain: Artifact, member: Member, argv: tuple[str, ...]) -> Artifact:
         Expectation("certificate", f"that of {member.files['certificate']}"),
         Expectation("public-key", f"that of {member.files['certificate']}"),
     )
-    return replace(
-        plain,
+    return plain(
         expectations=expectations + more,
         need=member.export_password,
         same_key_as=member.files["certificate"],

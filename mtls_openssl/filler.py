@@ -86,10 +86,10 @@ class Filler:
 
     def _step(self, part: StepTemplate, values: Values, member: Member | None) -> Step | None:
         argv = part.run.words(values) if part.run else ()
-        files = _written(part.to, part.write, values, once=part.once)
+        files = () if argv is None else _written(part.to, part.write, values, once=part.once)
         if argv is None or files is None:
             parts = [part.run, part.to]
-            missing = [name for p in parts if p for name in p.bare() if not values.get(name)]
+            missing = [name for p in parts if p for name in p.bare if not values.get(name)]
             self.dropped[member.name if member else "", part.id] = (part, missing)
             return None
         answers = tuple(a for ask in part.asks if member for a in _answer(ask, member, part))

@@ -40,7 +40,7 @@ EACH_SCHEMA: dict[str, Any] = {
     ],
 }
 _HOW = "write each: {count: 100}, {list: [a, b]} or {csv: devices.csv}"
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][\w-]*)(?::(0?[1-9][0-9]?))?\}|[{}]")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}:]+)(?::(0?[1-9][0-9]?))?\}|[{}]")
 
 
 @dataclass(frozen=True)

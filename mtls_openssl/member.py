@@ -129,9 +129,10 @@ def _shifted(date: datetime, days: int) -> datetime:
 def settle(recipe: Recipe, workflow: Workflow, there: Surroundings) -> tuple[Member, ...]:
     """Settle every entity of a recipe, in its order, by what the workflow has by default."""
     members: dict[str, Member] = {}
+    sections = {entity.section for entity in recipe.entities}
+    under = {name: workflow.defaults.get(name, Options()).over(BUILT_IN) for name in sections}
     for entity in recipe.entities:
-        under = workflow.defaults.get(entity.section, Options()).over(BUILT_IN)
-        options = entity.options.over(under)
+        options = entity.options.over(under[entity.section])
         issuer = None if entity.issuer == entity.name else members[entity.issuer]
         foreign = there.foreign.get(entity.name)
         subject = foreign.subject if foreign else _subject(entity, options)

@@ -170,7 +170,9 @@ class File(_Model):
         None,
         description="Where the files go, below the recipe's folder; default: the recipe's name.",
     )
-    defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Field(default_factory=Options)
+    defaults: Annotated[Options, BeforeValidator(_empty_for_none)] = Field(
+        default_factory=Options.model_construct
+    )
     authorities: dict[str, Annotated[Authority, BeforeValidator(_empty_for_none)]]
     servers: Annotated[
         dict[str, Annotated[Server, BeforeValidator(_empty_for_none)]],

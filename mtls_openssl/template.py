@@ -7,7 +7,7 @@ a second word. What a command reads and writes follows from its own words (`-in`
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import TypeAlias
 
 from mtls_openssl.errors import Fault
@@ -51,9 +51,10 @@ class Template:
         """Give the names whose values are put in."""
         yield from _slots(self.parts)
 
-    def bare(self) -> Iterator[str]:
-        """Give the names without whose values there is no text: those outside groups."""
-        yield from _bare(self.parts)
+    @cached_property
+    def bare(self) -> tuple[str, ...]:
+        """The names without whose values there is no text: those outside groups."""
+        return tuple(_bare(self.parts))
 
     def tests(self) -> Iterator[str]:
         """Give the names that are only asked whether they have a value."""
@@ -63,23 +64,21 @@ class Template:
         """Give every name that the template knows."""
         return {*self.slots(), *self.tests()}
 
+    def filled(self, values: Mapping[str, Value]) -> bool:
+        """Whether every placeholder outside groups has a value."""
+        return all(map(values.get, self.bare))
+
     def words(self, values: Mapping[str, Value]) -> tuple[str, ...] | None:
         """Give the command's words, or None where a placeholder outside groups has no value."""
-        if any(not values.get(name) for name in _bare(self.parts)):
+        if not self.filled(values):
             return None
         words: list[str | None] = [None]
-        for piece in _pieces(self.parts, values):
-            if piece is None:
-                words.append(None)
-            elif isinstance(piece, tuple):
-                words += [*piece, None]
-            else:
-                words[-1] = (words[-1] or "") + piece
+        _put(self.parts, values, words)
         return tuple(word for word in words if word is not None)
 
     def text(self, values: Mapping[str, Value], escape: Callable[[str], str]) -> str | None:
         """Give the text with every value escaped, or None where a bare placeholder has none."""
-        if any(not values.get(name) for name in _bare(self.parts)):
+        if not self.filled(values):
             return None
         return "".join(_texts(self.parts, values, escape))
 
@@ -176,23 +175,29 @@ def _kept(group: Group, values: Mapping[str, Value]) -> bool:
     return all(values.get(name) for name in _bare(group.parts))
 
 
-def _pieces(
-    parts: Iterable[Part], values: Mapping[str, Value]
-) -> Iterator[str | tuple[str, ...] | None]:
-    """Give pieces of words, None for a space between words, a tuple for words of their own."""
+def _put(parts: Iterable[Part], values: Mapping[str, Value], words: list[str | None]) -> None:
+    """Go on with words, the last of which may not have begun; a tuple is words of its own."""
     for part in parts:
         match part:
             case Slot(name):
-                yield values[name]
+                value = values[name]
+                if isinstance(value, tuple):
+                    words += (*value, None)
+                else:
+                    words[-1] = f"{words[-1] or ''}{value}"
             case Group() if _kept(part, values):
-                yield from _pieces(part.parts, values)
+                _put(part.parts, values, words)
             case Text(text):
-                yield from _spaced(text)
+                first, *others = _spaced(text)
+                if first is not None:
+                    words[-1] = f"{words[-1] or ''}{first}"
+                words += others
 
 
 @cache
 def _spaced(text: str) -> tuple[str | None, ...]:
-    return tuple(None if p.isspace() else p for p in re.findall(r"\s+|\S+", text))
+    """Part a text at its blanks; None is a word that has not begun."""
+    return tuple(word or None for word in re.split(r"\s+", text))
 
 
 def _texts(
@@ -225,93 +230,24 @@ class Effects:
 
 
 READING = frozenset(
-    [
-        "-in",
-        "-key",
-        "-inkey",
-        "-signkey",
-        "-CA",
-        "-CAkey",
-        "-CAfile",
-        "-certfile",
-        "-cert",
-        "-extfile",
-        "-untrusted",
-        "-trusted",
-        "-config",
-        "-CRLfile",
-        "-crl",
-        "-keyfile",
-        "-revoke",
-        "-spkac",
-        "-ss_cert",
-        "-oldcert",
-    ]
+    """
+    -in -key -inkey -signkey -CA -CAkey -CAfile -certfile -cert -extfile -untrusted -trusted
+    -config -CRLfile -crl -keyfile -revoke -spkac -ss_cert -oldcert
+    """.split()
 )
 """openssl's options whose value is a file that is read."""
 WRITING = frozenset(["-out", "-keyout", "-crlout"])
 """openssl's options whose value is a file that is written."""
-VALUED = (
-    READING
-    | WRITING
-    | frozenset(
-        [
-            "-days",
-            "-md",
-            "-set_serial",
-            "-subj",
-            "-name",
-            "-caname",
-            "-newkey",
-            "-pkeyopt",
-            "-algorithm",
-            "-addext",
-            "-extensions",
-            "-reqexts",
-            "-nameopt",
-            "-certopt",
-            "-reqopt",
-            "-purpose",
-            "-attime",
-            "-verify_hostname",
-            "-verify_ip",
-            "-verify_email",
-            "-verify_name",
-            "-verify_depth",
-            "-policy",
-            "-passin",
-            "-passout",
-            "-pass",
-            "-CApath",
-            "-CAserial",
-            "-CAstore",
-            "-CAform",
-            "-inform",
-            "-outform",
-            "-keyform",
-            "-keypbe",
-            "-certpbe",
-            "-macalg",
-            "-iter",
-            "-section",
-            "-startdate",
-            "-enddate",
-            "-not_before",
-            "-not_after",
-            "-crldays",
-            "-crl_reason",
-            "-CAfile",
-            "-sigopt",
-            "-rand",
-            "-writerand",
-            "-engine",
-            "-provider",
-            "-checkend",
-            "-vfyopt",
-            "-security_level",
-            "-auth_level",
-        ]
-    )
+FILES = READING | WRITING
+VALUED = FILES | frozenset(
+    """
+    -days -md -set_serial -subj -name -caname -newkey -pkeyopt -algorithm -addext -extensions
+    -reqexts -nameopt -certopt -reqopt -purpose -attime -verify_hostname -verify_ip -verify_email
+    -verify_name -verify_depth -policy -passin -passout -pass -CApath -CAserial -CAstore -CAform
+    -inform -outform -keyform -keypbe -certpbe -macalg -iter -section -startdate -enddate
+    -not_before -not_after -crldays -crl_reason -sigopt -rand -writerand -engine -provider
+    -checkend -vfyopt -security_level -auth_level
+    """.split()
 )
 """openssl's options that take a value (openssl-cmds(1))."""
 
@@ -335,8 +271,10 @@ def effects(words: tuple[str, ...]) -> Effects:
             )
     if words[0] == "cat" and not target:
         raise Fault("cat without > makes nothing", "write cat A B > C")
+    if not target:
+        return found
     reads = found.reads + ((target,) if appends else ())
-    return replace(found, reads=reads, writes=found.writes + ((target,) if target else ()))
+    return replace(found, reads=reads, writes=(*found.writes, target))
 
 
 def split_redirect(words: tuple[str, ...]) -> tuple[tuple[str, ...], str, bool]:
@@ -378,14 +316,15 @@ def _openssl(command: str, rest: list[str]) -> Effects:
     position = 0
     while position < len(rest):
         # openssl takes --out FILE and -out=FILE for -out FILE (openssl(1), opt_next).
-        option, joined, value = re.sub("^--", "-", rest[position]).partition("=")
+        word = rest[position]
+        option, joined, value = (word[1:] if word.startswith("--") else word).partition("=")
         if not joined and position + 1 < len(rest):
             value = rest[position + 1]
         given[option] = value
         if option in LOADING:
             message = f"a workflow does not use {option}"
             raise Fault(message, "it would run code, or write elsewhere", word=rest[position])
-        if option in READING | WRITING and not value:
+        if option in FILES and not value:
             raise Fault(f"{option} has no value", "name a file after it", word=rest[position])
         if option in READING:
             reads.append(value)

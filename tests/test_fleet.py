@@ -84,6 +84,12 @@ def test_numbers_may_come_from_a_cell(tmp_path: Path) -> None:
     assert [(e.name, e.options.days) for e in made.entities[1:]] == [("c7", 10), ("c9", 20)]
 
 
+def test_a_column_may_be_named_as_spreadsheets_name_them(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("Serial No,Größe\n7,XL\n")
+    text = 'clients: {"x-{Serial No:03}-{Größe}": {each: {csv: d.csv}}}\n'
+    assert entities(text, tmp_path) == ["x-007-XL"]
+
+
 def test_only_fleets_are_filled() -> None:
     """Braces are letters like others where nothing is repeated."""
     [entity] = build(HEAD + 'clients: {c: {subject: {O: "{n}"}}}\n').entities[1:]

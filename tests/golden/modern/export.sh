@@ -64,8 +64,8 @@ EOF
 
 # 2.4 issuing: The issuer signs
 # The issuer takes subject and public key from the request, adds its own name, the days of
-# validity and the extensions from the file, and signs. There is no serial file to race for:
-# openssl draws a random serial number.
+# validity and the extensions from the file, and signs. Openssl draws a random serial number, so
+# there is no file of numbers to race for; a CA made elsewhere that has one goes on with it.
 openssl x509 -passin file:root.key.password -req -in issuing.csr -CA root.pem -CAkey root.key -days 1825 -extfile issuing.ext -out issuing.pem
 
 # 2.5 issuing: The certificate, then its issuing CAs
