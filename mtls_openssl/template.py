@@ -184,13 +184,13 @@ def _put(parts: Iterable[Part], values: Mapping[str, Value], words: list[str | N
                 if isinstance(value, tuple):
                     words += (*value, None)
                 else:
-                    words[-1] = f"{words[-1] or ''}{value}"
+                    words[-1] = (words[-1] or "") + (value or "")  # a word of one piece is shared
             case Group() if _kept(part, values):
                 _put(part.parts, values, words)
             case Text(text):
                 first, *others = _spaced(text)
                 if first is not None:
-                    words[-1] = f"{words[-1] or ''}{first}"
+                    words[-1] = (words[-1] or "") + first
                 words += others
 
 

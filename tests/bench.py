@@ -173,9 +173,18 @@ def first_tutorial() -> Iterator[Row]:
             (place / f"bash-{number}").mkdir()
             run(["bash", "-e", "../script.sh"], place / f"bash-{number}", environment)
 
-        ratios = [one / other for one, other in pairs(ours, theirs, 30)]
+        (place / "one.py").write_text(ONE_COMMAND)
+
+        def nothing(_: int) -> None:
+            run([sys.executable, "one.py"], place, environment)
+
+        timed_pairs = pairs(ours, theirs, 30)
+        idle = statistics.median(timed(nothing, number) for number in range(20))
     work = "first tutorial, verified (30 pairs)"
+    bash = statistics.median(other for _, other in timed_pairs)
+    ratios = [one / other for one, other in timed_pairs]
     yield work, "its commands in sequential bash", "≤ 0.75", spread(ratios)
+    yield "a one-command typer program", "the same", "", f"{idle / bash:.2f}"
 
 
 def prompting() -> Iterator[Row]:
