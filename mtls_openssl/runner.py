@@ -8,7 +8,7 @@ from mtls_openssl import currency, revocation
 from mtls_openssl.artifact import without_errata
 from mtls_openssl.crew import Crew, Event, ended
 from mtls_openssl.currency import Decision, Wishes
-from mtls_openssl.errors import BadInput, Fault
+from mtls_openssl.errors import BadInput, Fault, Refused
 from mtls_openssl.journal import Disk, Journal
 from mtls_openssl.plan import Plan
 from mtls_openssl.refusals import refuse
@@ -47,6 +47,16 @@ def foresee(worker: Worker, wishes: Wishes) -> tuple[Decision, ...]:
     decisions = tuple(spared.get(decision.step.id, decision) for decision in decisions)
     refuse(worker, wishes, decisions)
     return decisions
+
+
+def refusal(worker: Worker, wishes: Wishes, decisions: Iterable[Decision]) -> Refused | None:
+    """Give what an apply would be refused for, as far as no file need be looked into."""
+    sure = [decision for decision in decisions if not _may_serve(worker, decision)]
+    try:
+        refuse(worker, wishes, sure)
+    except Refused as refused:
+        return refused
+    return None
 
 
 def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
@@ -132,10 +142,7 @@ def _found_right(
     stale: set[str] = set()
     for decision in decisions:
         step = decision.step
-        paths = (*step.writes, *step.modes)
-        if not decision.keepable or not step.artifacts or set(step.writes) & set(step.reads):
-            continue
-        if not all((worker.directory / path).exists() for path in paths):
+        if not _may_serve(worker, decision):
             continue
         if stale.intersection(step.reads):
             wrong.add(step.id)
@@ -151,3 +158,11 @@ def _found_right(
         else:
             wrong.add(step.id)
             stale.update(step.writes)
+
+
+def _may_serve(worker: Worker, decision: Decision) -> bool:
+    """Whether what a step would make is there, and is only to be looked at."""
+    step = decision.step
+    if not decision.keepable or not step.artifacts or set(step.writes) & set(step.reads):
+        return False
+    return all((worker.directory / path).exists() for path in (*step.writes, *step.modes))

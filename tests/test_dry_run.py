@@ -191,6 +191,14 @@ def test_an_authority_that_would_be_issued_anew_is_refused(cli: Cli, write: Writ
     cli("apply", "recipe.yaml", env=SECRETS)
     write(SMALL.replace("CN: Root", "CN: Another"))
     assert printed(cli, code=1) == ""
+    refused = cli("apply", "recipe.yaml", env=SECRETS, code=1).stderr
+    plan = cli("plan", "recipe.yaml")
+    assert plan.stderr == refused.replace("error: ", "note: apply refuses this: ")
+    assert "1.2 Generate CA certificate request: run, command changed" in plan.stdout
+    told = json.loads(cli("plan", "recipe.yaml", "--format", "json").stdout)
+    assert told["ok"]
+    assert told["refused"]["hint"] == "if that is meant: --replace ca"
+    assert "note:" not in cli("plan", "recipe.yaml", "--replace", "ca").stderr
     assert "-subj /C=US/O=Example/CN=Another/" in printed(cli, "--replace", "ca")
 
 

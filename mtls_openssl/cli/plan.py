@@ -47,19 +47,21 @@ def plan(
     del jobs, verbose  # common options: a plan runs nothing
     with boundary("plan", output_format, quiet) as output:
         from mtls_openssl import runner
-        from mtls_openssl.journal import Journal
-        from mtls_openssl.render import envelope, tree
+        from mtls_openssl.render import envelope, problem, tree
         from mtls_openssl.session import open_session
 
         session = open_session(recipe, directory, openssl, verbatim=verbatim)
         wishes = gather(session, rekey, replace, only, renew_within)
-        journal = Journal(session.directory).load()
-        decisions = runner.look(session.plan, journal, wishes)
+        worker = session.at_rest()
+        decisions = runner.look(session.plan, worker.journal, wishes)
         output.steps = map(envelope.decision, decisions)
         if output_format is Format.text:
             _draw(tree.lines(session.plan, decisions), output)
-        output.orphans(session.plan, journal)
+        output.orphans(session.plan, worker.journal)
         output.warnings(session.plan)
+        refused = runner.refusal(worker, wishes, decisions)
+        output.more["refused"] = refused and envelope.failure(refused)
+        output.say(problem.refusal(refused) if refused else "")
 
 
 def _draw(lines: "Iterable[Line]", output: Output) -> None:

@@ -23,6 +23,12 @@ def failure(error: Failure) -> str:
     return "\n".join(lines) + "\n"
 
 
+def refusal(refused: Failure) -> str:
+    """Give what an apply would be refused for."""
+    hint = f"  help: {visible(refused.hint)}\n" if refused.hint else ""
+    return f"note: apply refuses this: {visible(refused.message)}\n{hint}"
+
+
 def warnings(items: Iterable[Problem]) -> str:
     """Give what a person should know of a recipe that is no error."""
     return "".join(problem(item, "warning") for item in items)
