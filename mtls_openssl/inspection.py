@@ -1,5 +1,6 @@
 """What can be told of a file without openssl: its mode, and whether its text is right."""
 
+import errno
 import os
 import stat
 from pathlib import Path as FilePath
@@ -12,7 +13,9 @@ def seen(path: FilePath, artifact: Artifact) -> dict[str, str]:
     """Tell what a file looks like; `trouble` where it is not there to be looked at."""
     try:
         status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
         status = None
     if status is None or not stat.S_ISREG(status.st_mode):
         link = status and stat.S_ISLNK(status.st_mode)

@@ -256,6 +256,14 @@ class Vault:
         return self._line_of(need, path)
 
 
+class Closed(Vault):
+    """Gives no secret: for those who only look."""
+
+    def fetch(self, need: Need, *, fresh: bool = False) -> Secret:  # noqa: ARG002  as a vault's
+        """Raise Fault."""
+        raise Fault(f"{need.purpose} is not asked for where nothing is run")
+
+
 def _first_line(content: bytes, need: Need) -> str:
     try:
         return content.split(b"\n", 1)[0].removesuffix(b"\r").decode("utf-8")

@@ -12,7 +12,7 @@ from mtls_openssl.journal import Journal
 from mtls_openssl.lock import locked
 from mtls_openssl.plan import Plan
 from mtls_openssl.runner import fetch_secrets
-from mtls_openssl.secret import Vault
+from mtls_openssl.secret import Closed, Vault
 from mtls_openssl.source import suggestion
 from mtls_openssl.surroundings import Revoked, Surroundings
 from mtls_openssl.verifier import Verifier
@@ -67,9 +67,12 @@ class Session:
         return Verifier(process.Runner(self.binary, self.directory), vault)
 
     def at_rest(self) -> Worker:
-        """Give who only looks at the directory: it need not be there, and is not held."""
+        """Give who only looks at the directory: it need not be there, and is not held.
+
+        No secret is fetched for a look.
+        """
         children = process.Runner(self.binary, self.directory)
-        vault, written = self.vault(), Journal(self.directory).load()
+        vault, written = Closed(self.directory, self.base, {}), Journal(self.directory).load()
         verifier = Verifier(children, vault)
         return Worker(self.plan, self.directory, written, children, verifier, vault)
 

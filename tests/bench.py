@@ -58,7 +58,8 @@ def main() -> None:
     for measure in (fleet, first_tutorial, current, prompting, version, large_plan):
         for row in measure():
             table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    Console(width=console.width if console.is_terminal else 120).print(table)
 
 
 def fleet() -> Iterator[Row]:

@@ -230,3 +230,30 @@ def test_an_encrypted_key_without_a_record_is_not_written_over(cli: Cli, write: 
     assert "genrsa" not in script
     told = json.loads(printed(cli, "--format", "json"))["steps"]
     assert {step["id"]: step["status"] for step in told}["ca.key"] == "undecided"
+
+
+def test_no_secret_is_fetched_to_say_why_a_key_would_be_refused(cli: Cli, write: Write) -> None:
+    """Its command makes two files, of which one is lost: the key is not made anew unasked."""
+    workflow = """\
+title: Key and request at once
+defaults: {root: {key: "rsa:2048"}}
+layout: {root: {key: "{name}.key", request: "{name}.csr"}}
+steps:
+  root:
+    - title: Both
+      run: openssl req -new -newkey rsa:2048 -keyout {key} -subj {subject} -out {request}
+      asks: [passphrase]
+"""
+    write(workflow, "plain.yaml")
+    write(
+        "workflow: plain.yaml\n"
+        "authorities: {ca: {passphrase: {command: [sh, -c, 'echo secret >> asked; cat asked']}}}\n"
+    )
+    cli("apply", "recipe.yaml")
+    asked = cli.folder / "asked"
+    assert asked.read_text() == "secret\n"
+    (cli.folder / "recipe/ca.csr").unlink()
+    told = "ca.key is not the key that the recipe asks for: ca.csr is missing\n"
+    assert told in cli("plan", "recipe.yaml").stderr
+    assert told in cli("apply", "-n", "recipe.yaml", code=1).stderr
+    assert asked.read_text() == "secret\n"
