@@ -57,7 +57,6 @@ class Crew:
     """Held by who looks at the schedule; told when there may be something new in it."""
     busy: int = 0
     """Workers that are doing something."""
-    stop: threading.Event = field(default_factory=threading.Event)
     fault: BaseException | None = None
     """What went wrong that is no step's failure."""
     begun: dict[str, float] = field(default_factory=dict)
@@ -95,9 +94,14 @@ class Crew:
         while self.news:
             yield self.news.popleft()
 
+    def _stop(self) -> None:
+        """Let no step begin."""
+        with self.turn:
+            self.schedule.stopped = True
+
     def _give_up(self) -> None:
         """Let no step begin, and end those that run."""
-        self.stop.set()
+        self._stop()
         self.worker.children.stop()
 
     def _serve(self) -> None:
@@ -124,7 +128,6 @@ class Crew:
 
     def _next(self, idle: int) -> Callable[[], None] | None:
         """Give what an idle worker should do now."""
-        self.schedule.stopped = self.stop.is_set()
         if names := self.schedule.to_verify(idle):
             attempts = {name: self.attempts.pop(name) for name in names}
             return partial(self._verify, attempts)
@@ -136,7 +139,7 @@ class Crew:
         """Run a unit's commands, one after another."""
         attempts = []
         for decision in self.schedule.units[name]:
-            if self.stop.is_set():
+            if self.schedule.stopped:
                 break
             step = decision.step
             self.news.append(Event(step, "started", decision.reason))
@@ -149,7 +152,6 @@ class Crew:
                 self._tell(_failed(decision, failure, self._seconds(step)))
                 break
         with self.turn:
-            self.schedule.stopped = self.stop.is_set()
             whole = self.attempts.pop(name, ()) + tuple(attempts)
             self.attempts[self.schedule.ran(name)] = whole
 
@@ -164,7 +166,7 @@ class Crew:
 
     def _tell(self, event: Event) -> None:
         if event.error:
-            self.stop.set()
+            self._stop()
         self.news.append(event)
 
     def _seconds(self, step: Step) -> float:
