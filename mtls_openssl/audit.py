@@ -32,30 +32,29 @@ def audit(
     """Look at every file of the plan; give the steps that make one, their verdicts, all reports."""
     issuers = {m.name: m.issuer for m in plan.members if m.issuer and m.issuer.revoked is not None}
     seen = _looked_at(plan, verifier, issuers, jobs)
-    serials = {
-        report.artifact.entity: report.facts["serial"]
-        for reports in seen.values()
-        for report in reports
-        if report.artifact.kind == "certificate" and "serial" in report.facts
-    }
+    in_order = [report for step in plan.steps for report in seen.get(step.id, ())]
+    certificates = [report for report in in_order if _is_certificate(report)]
+    serials = {report.artifact.entity: report.facts["serial"] for report in certificates}
     revoked = revocation.standings(plan.members, serials)
     checked: Checked = []
-    certificates: list[tuple[str, dict[str, str]]] = []
     for step in plan.steps:
         reports = seen.get(step.id, ())
-        verdicts = [verdict for report in reports for verdict in report.verdicts]
-        for report in reports:
-            if report.artifact.kind == "certificate" and "serial" in report.facts:
-                certificates.append((report.artifact.path, report.facts))
-                verdicts += _expiry(report, expires_within)
-                verdicts += _revocation(report, issuers.get(step.entity), revoked.get(step.entity))
         standing = revoked.get(step.entity)
+        verdicts = [verdict for report in reports for verdict in report.verdicts]
+        for report in filter(_is_certificate, reports):
+            verdicts += _expiry(report, expires_within)
+            verdicts += _revocation(report, issuers.get(step.entity), standing)
         if standing and standing.entry:
             verdicts = [v for v in verdicts if v.ok or v.name in _EVEN_IF_REVOKED]
         if verdicts:
             checked.append((step, tuple(verdicts)))
-    reports_in_order = [report for step in plan.steps for report in seen.get(step.id, ())]
-    return joined(checked, checks.duplicates(certificates)), reports_in_order
+    twins = checks.duplicates((report.artifact.path, report.facts) for report in certificates)
+    return joined(checked, twins), in_order
+
+
+def _is_certificate(report: Report) -> bool:
+    """Whether a report tells of a certificate that could be read."""
+    return report.artifact.kind == "certificate" and "serial" in report.facts
 
 
 def _looked_at(
@@ -125,11 +124,9 @@ def _revocation(report: Report, issuer: Member | None, standing: Standing | None
 
 def lost(plan: Plan, journal: Journal) -> Iterator[Verdict]:
     """Judge that an authority's database lacks someone whom a list once named."""
-    told = {member.name: fault for member, fault in forgotten(plan, journal)}
-    for member in plan.members:
-        if fault := told.get(member.name):
-            detail = f"{fault.message}; {fault.hint}"
-            yield Verdict("database", member.files["certificate"], False, detail)
+    for member, fault in forgotten(plan, journal):
+        detail = f"{fault.message}; {fault.hint}"
+        yield Verdict("database", member.files["certificate"], False, detail)
 
 
 def joined(checked: Checked, more: Iterable[Verdict]) -> Checked:

@@ -10,7 +10,7 @@ from mtls_openssl.fields import check_inside
 from mtls_openssl.member import Member, Values, placeholders
 from mtls_openssl.recipe import GROUPS
 from mtls_openssl.step import Answer, Step, WrittenFile
-from mtls_openssl.subject import to_subj
+from mtls_openssl.subject import backslashed, to_subj
 from mtls_openssl.template import Effects, Template, Value
 from mtls_openssl.version import Version
 from mtls_openssl.workflow import StepTemplate, Workflow
@@ -246,7 +246,7 @@ def _private(
     return tuple(path for path in writes if makes or path in (key, out))
 
 
-_CONF_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\$#'\"`"})
+_CONF_SPECIAL = backslashed("\\$#'\"`")
 
 
 def _revoked(argv: tuple[str, ...], member: Member | None) -> Iterator[str]:

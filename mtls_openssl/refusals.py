@@ -12,8 +12,7 @@ from mtls_openssl.journal import Journal
 from mtls_openssl.member import Member
 from mtls_openssl.plan import Plan
 from mtls_openssl.recipe import AUTHORITIES
-from mtls_openssl.secret import Closed
-from mtls_openssl.worker import REPLACED, Worker, needs
+from mtls_openssl.worker import REPLACED, Worker
 
 
 def refuse(worker: Worker, wishes: Wishes, decisions: Sequence[Decision]) -> None:
@@ -38,8 +37,7 @@ def _key_fault(worker: Worker, decision: Decision) -> Iterator[Fault]:
     step = decision.step
     for path in step.keys:
         if (worker.directory / path).exists():
-            shut = isinstance(worker.vault, Closed) and any(needs(step))
-            reports = () if shut else worker.verifier.look_at(step.artifacts)
+            reports = () if worker.shut(step) else worker.verifier.look_at(step.artifacts)
             failures = [failure for report in reports for failure in report.failures]
             wrong = "; ".join(f"{f.name}: {f.detail}" for f in failures) or decision.reason
             yield Fault(

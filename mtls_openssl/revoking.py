@@ -15,7 +15,7 @@ from mtls_openssl.plan import Plan
 from mtls_openssl.refusals import refuse
 from mtls_openssl.step import Step
 from mtls_openssl.surroundings import Revoked
-from mtls_openssl.worker import Worker
+from mtls_openssl.worker import Worker, fetch_secrets
 
 Ledgers: TypeAlias = Mapping[str, tuple[Revoked, ...]]
 """By authority: what it has revoked."""
@@ -132,7 +132,7 @@ def revoke(worker: Worker, what: Revocation, due: Iterable[Decision], jobs: int)
     Raises:
         BadInput: a secret that is wanted cannot be had; nothing was done.
     """
-    runner.fetch_secrets(worker.plan, worker.vault, [decision.step for decision in due])
+    fetch_secrets(worker.plan, worker.vault, [decision.step for decision in due])
     yield from _running(runner.apply(replace(worker, plan=what.before), what.preparing, jobs))
     if not what.already:
         yield from runner.one(worker, what.step, f"revoke {what.member.name}")

@@ -8,15 +8,14 @@ from mtls_openssl import currency, revocation
 from mtls_openssl.artifact import without_errata
 from mtls_openssl.crew import Crew, Event, ended
 from mtls_openssl.currency import Decision, Wishes
-from mtls_openssl.errors import BadInput, Fault, Refused
+from mtls_openssl.errors import Refused
 from mtls_openssl.journal import Disk, Journal
 from mtls_openssl.plan import Plan
 from mtls_openssl.refusals import refuse
 from mtls_openssl.schedule import Schedule, units
-from mtls_openssl.secret import Generate, Vault
 from mtls_openssl.step import Step
 from mtls_openssl.verifier import Report
-from mtls_openssl.worker import Worker, needs
+from mtls_openssl.worker import Worker, fetch_secrets
 
 
 def look(
@@ -36,7 +35,7 @@ def foresee(worker: Worker, wishes: Wishes) -> tuple[Decision, ...]:
     decisions = look(worker.plan, worker.journal, wishes)
     wrong: set[str] = set()
     spared = {}
-    for decision, reports in _found_right(worker, decisions, wrong, fetching=False):
+    for decision, reports in _found_right(worker, decisions, wrong):
         kind, reason = "current", "it is there, and is right"
         if reports is None:
             kind = "undecided"
@@ -75,7 +74,7 @@ def apply(worker: Worker, wishes: Wishes, jobs: int) -> Iterator[Event]:
     wrong: set[str] = set()
     kept = False
     for decision, reports in _found_right(worker, decisions, wrong):
-        assert reports is not None  # every secret was fetched
+        assert reports is not None  # nothing is shut to who works
         worker.record(decision.step, reports)
         kept = True
         yield Event(decision.step, "kept", "it was there, and is right", reports=reports)
@@ -103,22 +102,6 @@ def one(worker: Worker, step: Step, reason: str) -> Iterator[Event]:
         yield ended(result, decision, 0.0)
 
 
-def fetch_secrets(plan: Plan, vault: Vault, steps: Iterable[Step]) -> None:
-    """Fetch every secret that steps will want but those drawn at random; raises BadInput."""
-    problems = {}
-    for step in steps:
-        for need, fresh in needs(step):
-            if isinstance(need.source, Generate):
-                continue
-            try:
-                vault.fetch(need, fresh=fresh)
-            except Fault as fault:
-                problem = plan.recipe.document.fault(need.path, fault)
-                problems[problem.message] = replace(problem, path=need.path)
-    if problems:
-        raise BadInput(tuple(problems.values()))
-
-
 def _recover(worker: Worker) -> None:
     """Finish moving away what a killed apply had begun to; begin a cut-off serial file anew."""
     for moved in worker.journal.begun.values():
@@ -132,12 +115,12 @@ def _recover(worker: Worker) -> None:
 
 
 def _found_right(
-    worker: Worker, decisions: Iterable[Decision], wrong: set[str], *, fetching: bool = True
+    worker: Worker, decisions: Iterable[Decision], wrong: set[str]
 ) -> Iterator[tuple[Decision, tuple[Report, ...] | None]]:
     """Give what has no record, or an old one, and whose files are there and pass their checks.
 
-    Steps whose files do not are added to `wrong`, and those that read such files. Where no secret
-    is to be fetched, what wants one has no reports.
+    Steps whose files do not are added to `wrong`, and those that read such files. What is
+    shut has no reports.
     """
     stale: set[str] = set()
     for decision in decisions:
@@ -148,7 +131,7 @@ def _found_right(
             wrong.add(step.id)
             stale.update(step.writes)
             continue
-        if not fetching and any(needs(step)):
+        if worker.shut(step):
             yield decision, None
             continue
         fetch_secrets(worker.plan, worker.vault, [step])

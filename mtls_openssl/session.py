@@ -11,12 +11,11 @@ from mtls_openssl.errors import BadInput
 from mtls_openssl.journal import Journal
 from mtls_openssl.lock import locked
 from mtls_openssl.plan import Plan
-from mtls_openssl.runner import fetch_secrets
 from mtls_openssl.secret import Closed, Vault
 from mtls_openssl.source import suggestion
 from mtls_openssl.surroundings import Revoked, Surroundings
 from mtls_openssl.verifier import Verifier
-from mtls_openssl.worker import Worker
+from mtls_openssl.worker import Worker, fetch_secrets
 
 
 @dataclass(frozen=True)

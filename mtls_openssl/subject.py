@@ -99,8 +99,13 @@ def merge(under: Subject, over: Subject) -> Subject:
     return (*merged, *(pair for pair in over if pair[0] not in placed))
 
 
-_SUBJ = str.maketrans({character: f"\\{character}" for character in "\\/+"})
-_TEXT = str.maketrans({character: f"\\{character}" for character in "\\,"})
+def backslashed(characters: str) -> dict[int, str]:
+    """Give the table by which str.translate puts a backslash before each of some characters."""
+    return str.maketrans({character: f"\\{character}" for character in characters})
+
+
+_SUBJ = backslashed("\\/+")
+_TEXT = backslashed("\\,")
 
 
 def to_subj(subject: Subject) -> str:

@@ -5,20 +5,27 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from mtls_openssl import checks
 from mtls_openssl.artifact import Artifact
-from mtls_openssl.errors import CheckFailed, CommandFailed, Failure, Fault, MachineFault
+from mtls_openssl.errors import (
+    BadInput,
+    CheckFailed,
+    CommandFailed,
+    Failure,
+    Fault,
+    MachineFault,
+)
 from mtls_openssl.files import write_whole
 from mtls_openssl.journal import FOLDER, Disk, Done, Journal
 from mtls_openssl.plan import Plan
 from mtls_openssl.process import Outcome, Reply, Runner
-from mtls_openssl.secret import Need, Vault
+from mtls_openssl.secret import Closed, Generate, Need, Vault
 from mtls_openssl.step import Step, last_writers, lasting
 from mtls_openssl.verifier import Report, Verifier
 
@@ -142,6 +149,10 @@ class Worker:
             let_pass,
         )
         self.journal.finish(step.id, done, tuple(settles))
+
+    def shut(self, step: Step) -> bool:
+        """Whether only a secret opens what a step makes, and a look fetches none."""
+        return isinstance(self.vault, Closed) and any(needs(step))
 
     def issuer(self, step: Step) -> str:
         """Give the name of the authority that signs in a step."""
@@ -281,6 +292,22 @@ def needs(step: Step) -> Iterator[tuple[Need, bool]]:
         for need in (artifact.need, artifact.key_need):
             if need:
                 yield need, False
+
+
+def fetch_secrets(plan: Plan, vault: Vault, steps: Iterable[Step]) -> None:
+    """Fetch every secret that steps will want but those drawn at random; raises BadInput."""
+    problems = {}
+    for step in steps:
+        for need, fresh in needs(step):
+            if isinstance(need.source, Generate):
+                continue
+            try:
+                vault.fetch(need, fresh=fresh)
+            except Fault as fault:
+                problem = plan.recipe.document.fault(need.path, fault)
+                problems[problem.message] = replace(problem, path=need.path)
+    if problems:
+        raise BadInput(tuple(problems.values()))
 
 
 def _full(directory: FilePath) -> bool:

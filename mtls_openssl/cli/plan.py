@@ -61,7 +61,7 @@ def plan(
         output.warnings(session.plan)
         refused = runner.refusal(worker, wishes, decisions)
         output.more["refused"] = refused and envelope.failure(refused)
-        output.say(problem.refusal(refused) if refused else "")
+        output.say(problem.failure(refused, "note: apply refuses this") if refused else "")
 
 
 def _draw(lines: "Iterable[Line]", output: Output) -> None:

@@ -65,7 +65,7 @@ def warned(problems: Iterable[Problem]) -> dict[str, Any]:
 
 
 def decision(item: Decision) -> dict[str, Any]:
-    """Give a step that has not run: its status is run, current, revoked or left out."""
+    """Give a step that has not run: its status is that of `Decision`."""
     return _step(item.step, item.status, item.reason, 0.0, ())
 
 

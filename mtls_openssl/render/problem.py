@@ -9,11 +9,11 @@ WIDEST = 110
 """Characters of a line that are shown; a longer one is cut around the caret."""
 
 
-def failure(error: Failure) -> str:
+def failure(error: Failure, kind: str = "error") -> str:
     """Give the whole message for a failure."""
     if isinstance(error, BadInput) and error.problems:
         return "\n".join(problem(item) for item in error.problems)
-    lines = [f"error: {visible(error.message)}"]
+    lines = [f"{kind}: {visible(error.message)}"]
     if isinstance(error, CommandFailed) and error.output.strip():
         lines += [
             f"  | {visible(line)}" for line in error.output.strip().splitlines() if line.strip()
@@ -21,12 +21,6 @@ def failure(error: Failure) -> str:
     if error.hint:
         lines.append(f"  help: {visible(error.hint)}")
     return "\n".join(lines) + "\n"
-
-
-def refusal(refused: Failure) -> str:
-    """Give what an apply would be refused for."""
-    hint = f"  help: {visible(refused.hint)}\n" if refused.hint else ""
-    return f"note: apply refuses this: {visible(refused.message)}\n{hint}"
 
 
 def warnings(items: Iterable[Problem]) -> str:
